@@ -1,0 +1,48 @@
+# `make help` says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help test check demo bench kill9 build pins clean
+
+PYTHON ?= python3
+COUNT ?= 1000
+BIN := .venv/bin
+
+help: ## say what there is
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile
+
+.venv/ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: .venv/ready ## set everything up and run the tests
+	$(BIN)/pytest
+
+check: .venv/ready ## lint, format, types, tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+demo: .venv/ready ## run the daemon on real-looking input until Ctrl-C (ONCE=1: end by itself)
+	@$(BIN)/python benchmarks/demo.py $(if $(ONCE),--once)
+
+bench: .venv/ready ## measure against `sqlite3 .import` and others; prints the table of the README
+	@$(BIN)/python benchmarks/bench.py
+
+kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count
+	@$(BIN)/python -m tests.reliability.kill --count $(COUNT)
+
+build: .venv/ready ## sdist, and the wheel from it, into dist/
+	$(BIN)/python -m build --no-isolation
+
+pins: .venv/ready ## work requirements.txt out anew from pyproject.toml
+	$(BIN)/pip install --quiet pip-tools
+	{ head -2 requirements.txt; \
+	  $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --extra test --no-header \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file - pyproject.toml; } > requirements.new
+	mv requirements.new requirements.txt
+
+clean: ## remove what was made here
+	rm -rf .venv build dist demo bench .hypothesis .*_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""`python -m daemon.cli` is `tradepost`."""
+
+from daemon.cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""What commands print: a table for people, a JSON array for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import typer
+
+SHOWN = 1000  # lines of a table: more than that nobody reads, and a million would not fit
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
+    """Print rows: as JSON whole, one a line as they come; as a table the `columns`, or `empty` if there is none."""
+    if as_json:
+        _print_json(iter(rows))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from daemon.log import one_line
+
+    remaining = iter(rows)
+    shown = list(islice(remaining, SHOWN))
+    if not shown:
+        typer.echo(empty)
+        return
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in shown:
+        # a sender's text must not move the cursor, nor be read as markup
+        table.add_row(*(Text(one_line(_plain(row.get(column)))) for column in columns))
+    # nobody cuts what goes into a file or a pipe
+    console = Console(width=None if sys.stdout.isatty() else 4000, highlight=False)
+    console.print(table)
+    if next(remaining, None) is not None:
+        typer.echo(f"These are the first {SHOWN}; all of them: tradepost --json …")
+
+
+def with_times(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows of the store with their moments (`…_at`, `last_…`) written as in the history files."""
+    from daemon.history import show_time
+
+    for row in rows:
+        moments = {
+            name: show_time(row[name]) or None for name in row if name.endswith("_at") or name.startswith("last_")
+        }
+        yield {**row, **moments}
+
+
+def decimal(scaled: int | None) -> str | None:
+    """Ten-thousandths as a decimal without trailing zeros: 199900 is "19.99"."""
+    if scaled is None:
+        return None
+    whole, rest = divmod(abs(scaled), 10_000)
+    digits = f"{rest:04}".rstrip("0")
+    return f"{'-' if scaled < 0 else ''}{whole}{'.' if digits else ''}{digits}"
+
+
+def _print_json(rows: Iterator[Mapping[str, Any]]) -> None:
+    before = "[\n"
+    for row in rows:
+        sys.stdout.write(before + json.dumps(row, ensure_ascii=False, default=str))
+        before = ",\n"
+    sys.stdout.write("\n]\n" if before == ",\n" else "[]\n")
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

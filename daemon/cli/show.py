@@ -1,0 +1,63 @@
+"""Commands that only look: status, history, codes."""
+
+from typing import Annotated
+
+import typer
+
+from daemon.cli import call
+from daemon.cli.output import print_rows, with_times
+from daemon.errors import ConfigurationFault
+
+HISTORY = (
+    "received_at", "account", "file_name", "state", "outcome", "rows", "created", "updated", "unchanged", "deleted",
+    "ignored", "rejected", "warnings", "code", "message", "upload_id",
+)  # fmt: skip
+STATUS = ("account", "items", "waiting", "running", "done_today", "rejected_today", "last_received")
+
+
+def status(context: typer.Context) -> None:
+    """Tell what each account has, what waits and runs, and which daemons are there."""
+    asked = call.of(context)
+    with asked.store() as (_, store):
+        print_rows(with_times(store.overview()), STATUS, as_json=asked.json, empty="No account has been seen yet.")
+        if not asked.json:
+            daemons = with_times(store.list_instances())
+            print_rows(daemons, ("id", "site", "host", "pid", "seen_at"), as_json=False, empty="No daemon is running.")
+
+
+def history(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Only this account's uploads.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 20,
+) -> None:
+    """List the latest uploads, newest last."""
+    asked = call.of(context)
+    with asked.store() as (config, store):
+        if account is not None:
+            call.check_account(config, account)
+        rows = with_times(store.uploads(account, limit))
+        print_rows(rows, HISTORY, as_json=asked.json, empty="No file has arrived yet.")
+
+
+def codes(
+    context: typer.Context,
+    code: Annotated[str | None, typer.Argument(help="Only this one, with its cause and cure.")] = None,
+) -> None:
+    """Explain the codes in answers: what each means, where it comes from, what to do."""
+    from daemon import parts
+
+    asked = call.of(context)
+    known = {each.name: each for each in parts.codes()}
+    if code is None:
+        rows = [each._asdict() for _, each in sorted(known.items())]
+        print_rows(rows, ("name", "severity", "cause", "cure"), as_json=asked.json, empty="There are none.")
+        return
+    found = known.get(code.upper())
+    if found is None:
+        from daemon.config_file import nearest
+
+        raise ConfigurationFault([f'There is no code "{code}". {nearest(code.upper(), known)}'])
+    if asked.json:
+        print_rows([found._asdict()], (), as_json=True, empty="")
+    else:
+        typer.echo(f"{found.name} ({found.severity})\n\nWhy:  {found.cause}\nCure: {found.cure}")

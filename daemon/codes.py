@@ -1,0 +1,191 @@
+"""The codes of files and of the surroundings: what each says, why it happens, what helps (`tradepost codes`)."""
+
+from daemon.errors import Code
+
+CODES: tuple[Code, ...] = (
+    Code(
+        "F-FOLDER",
+        "error",
+        "Nothing is taken from here: {detail}.",
+        "The file or folder lies where no files are taken from: directly in inbox/, or in a folder we do not know.",
+        "Move it to inbox/catalog/ (regular files), inbox/catalog/manual/ (one-off uploads) or inbox/commands/.",
+    ),
+    Code(
+        "F-LINK",
+        "error",
+        "This is a symbolic link, and links are not followed. Drop the file itself.",
+        "A symbolic link was dropped instead of a file.",
+        "Copy the file itself into the folder and remove the link.",
+    ),
+    Code(
+        "F-HARD-LINK",
+        "error",
+        "This file has {value} names (hard links), so another program may still change it. Drop a copy.",
+        "The file is linked from a second place, from which it could change while we read it.",
+        "Drop a copy of the file (cp, not ln), or remove the other link.",
+    ),
+    Code(
+        "F-PIPE",
+        "error",
+        "This is a named pipe, not a file. Drop a file.",
+        "A named pipe lies in the inbox.",
+        "Write the data to a file and drop that; remove the pipe.",
+    ),
+    Code(
+        "F-SOCKET",
+        "error",
+        "This is a socket, not a file. Drop a file.",
+        "A socket lies in the inbox.",
+        "Write the data to a file and drop that; remove the socket.",
+    ),
+    Code(
+        "F-DEVICE",
+        "error",
+        "This is a device, not a file. Drop a file.",
+        "A device node lies in the inbox.",
+        "Write the data to a file and drop that; remove the device node.",
+    ),
+    Code(
+        "F-UNREADABLE",
+        "error",
+        "We have no right to read this file. Give the group the right to read it; then it is taken by itself.",
+        "The file's mode keeps the daemon's user from reading it.",
+        "Upload it with a mode that lets the group read (0640), or chmod it where it lies.",
+    ),
+    Code(
+        "F-SIZE",
+        "error",
+        "This file has {value} bytes; at most {detail} are taken. Split it into several files.",
+        "The file is larger than the limit in the configuration.",
+        "Split it, or ask the operator to raise limits.bytes.",
+    ),
+    Code(
+        "F-INCOMPLETE",
+        "error",
+        "This file is not whole: {detail}. It is taken by itself as soon as it is whole.",
+        "The file has not changed for a long time, yet something says it is not finished.",
+        "Finish or repeat the upload; end the program that still has the file open; with markers, add the .done file.",
+    ),
+    Code(
+        "F-LEFTOVER",
+        "warning",
+        "No file of such a name is taken; this one has lain here for a day. Rename it if it is meant, else remove it.",
+        "Names that begin with . or ~$ or end in .tmp or .part belong to uploads under way, or to broken ones.",
+        "Rename the file to its final name to have it taken, or remove it.",
+    ),
+    Code(
+        "F-CHANGING",
+        "error",
+        "This file was still being written while it was read, three times. Drop it again when it is whole.",
+        "A program went on writing into the file after it had been quiet long enough to be taken.",
+        "Write to a name ending in .part and rename it when it is whole, or raise `settle` for the account.",
+    ),
+    Code(
+        "S-DISK",
+        "error",
+        "{detail}.",
+        "The disk is full, fails, or cannot be written.",
+        "Free space, or mend the disk or its mount. Nothing is lost, and work goes on by itself.",
+    ),
+    Code(
+        "S-FOLDER",
+        "error",
+        "{detail}.",
+        "A folder of an account is missing, is not a folder, or may not be used by the daemon.",
+        "Give the daemon's user the right to read and write it, without the sticky bit. Work goes on by itself.",
+    ),
+    Code(
+        "S-SYNC",
+        "error",
+        "{detail}.",
+        "The disk reported that it could not keep what was written. Nobody can know what is on it now.",
+        "Look at the disk. The daemon has ended; it goes on from what is on the disk when it is started again.",
+    ),
+    Code(
+        "S-WATCH",
+        "warning",
+        "New files are noticed later than usual: {detail}.",
+        "The kernel's file events were lost or cannot be had. The regular rescan still finds every file.",
+        "It heals by itself. If it keeps coming: raise fs.inotify.max_queued_events, max_user_watches or _instances.",
+    ),
+    Code(
+        "F-DUPLICATE",
+        "error",
+        "Upload {value} has applied the same file, and nothing has changed since: nothing was done.",
+        "The same name with the same content came again, while items, rules and layouts are as they were.",
+        "Nothing needs to be done. To apply it all the same, put .force before the extension: catalog.force.csv.",
+    ),
+    Code(
+        "F-PARTIAL",
+        "warning",
+        "{value} of {detail} rows were rejected: they stand in the error file with what is wrong. "
+        "Mend them there and drop that file back.",
+        "Some rows could be applied, others not.",
+        "Open the file named in error_file, mend the cells, and drop it into the inbox as it is.",
+    ),
+    Code(
+        "F-NO-ROW-TAKEN",
+        "error",
+        "None of the {detail} rows could be applied: they stand in the error file with what is wrong. "
+        "Mend them there and drop that file back.",
+        "Every row has a fault; often one column is mistaken for another.",
+        "Look at the first rows of the error file: the codes name the column that is wrong in all of them.",
+    ),
+    Code(
+        "F-MODE",
+        "error",
+        "This version does not replace whole catalogs (mode `replace`): nothing was changed. "
+        "Drop it without .replace in its name to merge it.",
+        "The name or the account asks for the mode `replace`, which is built in a later version.",
+        "Rename the file, or set the account's mode to merge or partial.",
+    ),
+    Code(
+        "S-LOST",
+        "error",
+        "The file was taken and is now in none of our folders: somebody else removed it. Drop it again.",
+        "Somebody other than the daemon moved or deleted a file in .taken/ or archive/ while it was in work.",
+        "Drop the file again; keep other programs out of .taken/ and archive/.",
+    ),
+    Code(
+        "S-BUG",
+        "error",
+        "Our program failed on this file three times ({detail}). What was applied stays; the file is in the archive.",
+        "Something nobody foresaw; the log names the place.",
+        "Send the file and the log lines that carry its upload id to whoever maintains this installation.",
+    ),
+    Code(
+        "S-DATABASE",
+        "error",
+        "The database cannot be used ({detail}). Files wait; work goes on by itself when it can.",
+        "The disk of the database is full or failing, or PostgreSQL is not there.",
+        "Look at the disk of data_dir, or at the PostgreSQL server. Nothing is lost meanwhile.",
+    ),
+    Code(
+        "S-SQLITE",
+        "error",
+        "SQLite {value} can damage a database in WAL mode; {detail} or later is needed.",
+        "An old SQLite library is installed.",
+        "Install the versions that requirements.txt names.",
+    ),
+    Code(
+        "S-SCHEMA-OLD",
+        "error",
+        "The database has schema {value}, this version needs {detail}. Run `tradepost db upgrade`, after a backup.",
+        "The program was upgraded, the database was not.",
+        "Stop the daemon, make a copy of data_dir, run `tradepost db upgrade`, start it.",
+    ),
+    Code(
+        "S-SCHEMA-NEW",
+        "error",
+        "The database has schema {value}, which this version does not know: it needs {detail}.",
+        "The database was used by a newer version of the program.",
+        "Install that version again, or restore the backup from before it.",
+    ),
+)
+
+_TEXTS = {code.name: code.text for code in CODES}
+
+
+def sentence(name: str, value: object = "", detail: object = "") -> str:
+    """The sentence of a code for one case: what is wrong and what to do."""
+    return _TEXTS[name].format(value=value, detail=detail)

@@ -1,0 +1,48 @@
+"""The codes senders and operators read, and the exceptions that carry them."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """One entry of `tradepost codes`: `text` is the answer's sentence, with `{field} {value} {detail}` filled in."""
+
+    name: str
+    severity: str  # error | warning
+    text: str
+    cause: str
+    cure: str
+
+
+class Refused(Exception):
+    """A fault of the sender: it is answered with `code` and a sentence, and never retried."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Surroundings(Exception):
+    """A fault of disk or database: the work is retried with growing pauses for as long as it lasts."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class LeaseLost(Exception):
+    """Another daemon has taken this process over: whoever sees this stops at once and writes nothing more."""
+
+
+class ChildDied(Exception):
+    """The child that worked on a file is gone; what it had not answered is to be asked again."""
+
+
+class ConfigurationFault(Exception):
+    """Everything that is wrong with a configuration, told at once: one sentence a fault, each with its key and cure."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
