@@ -1,0 +1,164 @@
+"""What the daemon asks of a child process, and what the child answers (msgpack, a 4-byte length before each).
+
+The daemon never looks into the bytes of a sender; it sends a job and reads these structs. `spool` is a folder of ours
+that both see: `data_dir/spool/<upload_id>`. Times are UTC microseconds, money ten-thousandths.
+"""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a catalog file may be at most; each has its own code."""
+
+    bytes: int = 4 << 30
+    rows: int = 10_000_000
+    columns: int = 1_000
+    cell: int = 1 << 20
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What an account decides about reading its files (operation.md, the keys under [accounts.<name>])."""
+
+    mode: str = "merge"  # merge | partial, decided for this file
+    decimal: str | None = None  # "." | "," | None: the file's other cells decide
+    currency: str | None = None
+    language: str = "en"
+    tax_included: bool = True
+    weight_unit: str = "kg"
+    encoding: str = "cp1252"
+    delimiter: str = ","  # of answers that have no upload to copy it from
+
+
+class Read(msgspec.Struct, frozen=True, tag=True):
+    """Job: read `source` to its last byte into runs in `spool`."""
+
+    source: bytes
+    suffix: str  # lower case, with the dot: ".csv"
+    spool: str
+    rules: Rules
+    limits: Limits = Limits()
+    keys: int = 1_000  # send the keys themselves when there are at most so many
+
+
+class Check(msgspec.Struct, frozen=True, tag=True):
+    """Job: apply the rules to what `Read` spooled, in key order, from block `first` on (blocks count from 1)."""
+
+    spool: str
+    rules: Rules
+    known: (
+        dict[str, int | None] | str
+    )  # sku -> digest; or the path of a file of ours with the columns sku, digest in key order
+    blocks: str  # "sqlite" | "csv": how a block is written
+    first: int = 1
+    rows: int = 10_000  # at most so many in a block
+
+
+class Render(msgspec.Struct, frozen=True, tag=True):
+    """Job: write the error and warning files into `folder` from the faults that the blocks brought."""
+
+    spool: str
+    faults: list[bytes]
+    folder: bytes
+    rules: Rules
+
+
+class Acknowledge(msgspec.Struct, frozen=True, tag=True):
+    """The daemon has applied `block`; its files may go, and the child may work one further ahead."""
+
+    block: int
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """End the job at once: the daemon is going down or the process was cancelled."""
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """How far reading has come, in bytes of the source."""
+
+    done: int
+    total: int
+
+
+class Spooled(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Read`."""
+
+    sha256: str
+    size: int  # bytes
+    rows: int
+    layout: str
+    columns: list[str]  # item columns that the blocks will carry, `sku` first, `digest` last
+    keys: list[str] | None  # None: more than were asked for; `spool/keys.db` or `keys.csv` is not written
+    faults: bytes | None = None  # faults of the header line (warnings), as in Block
+    warnings: int = 0
+    again: bool = False  # an error file dropped back: it has _line and _codes
+
+
+class Declined(msgspec.Struct, frozen=True, tag=True):
+    """Answer to any job: the file as a whole is refused (a fault of the sender)."""
+
+    code: str
+    message: str
+    sha256: str = ""
+    size: int = 0  # bytes
+    layout: str = ""
+
+
+class Block(msgspec.Struct, frozen=True, tag=True):
+    """One checked block: rows to create, rows to compare and change, rows to delete, and what was settled without the store.
+
+    "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone` (those with rows), each with
+    `Spooled.columns`; "csv": `path` + ".new", ".known", ".gone" are files for COPY (CSV, no header, NULL = unquoted blank).
+    """
+
+    number: int
+    path: str
+    new: int
+    known: int
+    gone: int
+    unchanged: int  # same digest as the stored item
+    ignored: int
+    rejected: int
+    warnings: int
+    faults: bytes | None = None
+
+
+class Checked(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Check` after the last block was acknowledged."""
+
+    blocks: int
+
+
+class Rendered(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Render`: which files stand in its folder (fsynced by the child)."""
+
+    errors: str | None  # "errors.csv"
+    warnings: str | None  # "warnings.csv"
+
+
+class Broken(msgspec.Struct, frozen=True, tag=True):
+    """The child met something nobody foresaw; `trace` names code and lines, never a cell."""
+
+    error: str
+    trace: str
+
+
+class Full(msgspec.Struct, frozen=True, tag=True):
+    """The child could not write or read files of ours (disk full, I/O error): a fault of the surroundings."""
+
+    error: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The child has loaded its parts; sent once, unasked, before it takes its first job."""
+
+
+class Stopped(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Stop`: the job was given up. A child without a job does not answer `Stop`."""
+
+
+class Unspooled(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Check` and `Render`: the spool is not there, not whole, or from before a restart of the host. `Read` makes it anew."""
+
+
+Job = Read | Check | Render | Acknowledge | Stop
+Reply = Progress | Spooled | Declined | Block | Checked | Rendered | Broken | Full | Ready | Stopped | Unspooled

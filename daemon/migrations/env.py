@@ -1,0 +1,8 @@
+"""Alembic's way in: the connection is handed over by `daemon.store.schema`."""
+
+from alembic import context
+
+from daemon.store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+context.run_migrations()

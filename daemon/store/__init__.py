@@ -1,0 +1,255 @@
+"""The store: every transaction of the machine, by name.
+
+SQLite and PostgreSQL differ only in `sqlite.py`, `postgres.py`, `items.py`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, text
+
+from daemon.clock import Clock
+from daemon.messages import Block
+from daemon.model import Claim, Counts, End, Finished, NewProcess, View
+from daemon.store import accounts, admission, instances, items, leases, processes, uploads, views
+from daemon.store.postgres import PostgresDatabase
+from daemon.store.schema import Schema
+from daemon.store.sqlite import SqliteDatabase
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """What the store asks of a database."""
+
+    dialect: str
+    blocks: str  # how children write blocks for it: "sqlite" | "csv"
+    engine: Engine
+
+    def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
+        """Run `work` in a transaction; `durable`: on disk before this returns."""
+
+    def write_block(self, work: Callable[[Connection], T], path: str) -> T:
+        """Run `work`, which applies the block file `path` ("" for a block without rows), in a transaction."""
+
+    def read(self) -> Any:
+        """A context manager: a connection that sees one state of the database."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
+class Store:
+    """Named transactions over one schema.
+
+    All methods may be called from any thread and raise Surroundings when the database is gone.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+        self.schema = Schema(database.engine)
+
+    # -- accounts and daemons ----------------------------------------------------------------------------------
+
+    def set_accounts(self, site: str, rules: dict[str, str]) -> None:
+        """Make a row of each account (name → version of its rules) and bind it to this site."""
+        self.database.write(lambda c: accounts.put(c, site, rules))
+
+    def enter(self, instance_id: str, site: str, host: str, pid: int) -> None:
+        """A daemon has started."""
+        self.database.write(lambda c: instances.enter(c, instance_id, site, host, pid, self.clock.now()))
+
+    def list_instances(self) -> list[dict[str, Any]]:
+        """The daemons that have not left: id, site, host, pid, seen_at."""
+        with self.database.read() as connection:
+            return instances.list_all(connection)
+
+    def recover(self, dead: Sequence[str]) -> int:
+        """Queue again what these dead daemons, or holders of a lease that ran out, worked on. Returns how many."""
+
+        def work(connection: Connection) -> int:
+            taken = leases.take_over(connection, dead, self._now(connection))
+            instances.leave(connection, dead)
+            return taken
+
+        return self.database.write(work)
+
+    # -- processes -----------------------------------------------------------------------------------------------
+
+    def admit(self, new: Sequence[NewProcess]) -> list[bool]:
+        """A whole scan in one transaction; False where the key is known already."""
+        return self.database.write(lambda c: admission.admit(c, new, self.clock.now()))
+
+    def known_ids(self, ids: Sequence[str]) -> set[str]:
+        """Of these ids, those that have a row."""
+        with self.database.read() as connection:
+            return processes.find_ids(connection, ids)
+
+    def claim(self, me: str, site: str, *, small: bool = False) -> list[Claim]:
+        """The next process that is due, or a run of small ones of one lane; nothing when there is nothing."""
+        with self.database.read() as connection:  # no write, no fsync, when there is nothing
+            if not leases.is_due(connection, site, small, self._now(connection)):
+                return []
+        return self.database.write(lambda c: leases.claim(c, me, site, small, self._now(c)))
+
+    def renew(self, me: str) -> None:
+        """Extend the leases of this daemon and say that it lives."""
+
+        def work(connection: Connection) -> None:
+            leases.renew(connection, me, self._now(connection))
+            instances.see(connection, me, self.clock.now())
+
+        self.database.write(work, durable=False)
+
+    def step(self, claim: Claim, block: Block, merge: items.Merge, columns: Sequence[str], total: int) -> Counts:
+        """Apply one block and move the process on, together or not at all; returns the upload's counts so far.
+
+        Raises LeaseLost when the process is no longer ours.
+        """
+        sizes = (block.new, block.known, block.gone)
+
+        def work(connection: Connection) -> Counts:
+            counts = Counts(
+                unchanged=block.unchanged, ignored=block.ignored, rejected=block.rejected, warnings=block.warnings
+            )
+            counts.rows = block.new + block.known + block.gone + block.unchanged + block.ignored + block.rejected
+            processes.move(connection, claim, block.number, counts.rows, total)
+            if any(sizes):
+                if self.database.dialect == "postgresql":
+                    items.load_block(connection, columns, block.path, sizes)
+                done = merge.apply(connection, claim.account_id, self.clock.now(), sizes)
+                counts.created, counts.updated, counts.deleted = done
+                counts.unchanged += block.known - done.updated
+                counts.ignored += block.gone - done.deleted
+                if any(done):
+                    accounts.move_items_version(connection, claim.account_id)
+            if block.number == 1 and counts.rows < total:  # there is something to see before the end
+                views.mark_history(connection, {(claim.account_id, claim.received_at)})
+            return processes.count(connection, claim, counts, block.faults, block.number)
+
+        return self.database.write_block(work, block.path if any(sizes) else "")
+
+    def settle(self, claims: Sequence[Claim], ends: Sequence[End]) -> None:
+        """End processes of one lane: outcome, history, answers to publish, the lane's next.
+
+        Raises LeaseLost, and then nothing of it was done.
+        """
+        self.database.write(lambda c: processes.settle(c, claims, ends, self._now(c)))
+
+    def release(self, claims: Sequence[Claim], *, pause: float = 0, strike: bool = False, message: str = "") -> None:
+        """Give claimed processes back, to go on after `pause` seconds; `strike`: for a fault nobody foresaw."""
+        microseconds = int(pause * 1e6)
+        self.database.write(
+            lambda c: leases.release(c, claims, self._now(c), pause=microseconds, strike=strike, message=message)
+        )
+
+    def is_idle(self, site: str) -> bool:
+        """Nothing of this site is queued, running, waiting, or settled and not yet published."""
+        with self.database.read() as connection:
+            return processes.count_open(connection, site) == 0 and not uploads.list_finished(connection, site, None, 1)
+
+    # -- items ---------------------------------------------------------------------------------------------------
+
+    def merge(self, columns: Sequence[str], *, partial: bool) -> items.Merge:
+        """The statements for blocks with these columns."""
+        return _make_merge(self.database.dialect, tuple(columns), partial)
+
+    def digests(self, account: str, keys: Sequence[str]) -> dict[str, int | None]:
+        """Of these skus those the account has, with the digest of the line each came from."""
+        with self.database.read() as connection:
+            return items.find_digests(connection, accounts.id_of(connection, account), keys)
+
+    def count_items(self, account: str) -> int:
+        """How many items the account has."""
+        with self.database.read() as connection:
+            return items.count(connection, accounts.id_of(connection, account))
+
+    def export_digests(self, account: str, path: Path) -> None:
+        """All skus of the account with their digests, in key order, into a new file for a child."""
+        with self.database.read() as connection:
+            owner = accounts.id_of(connection, account)
+            items.export_digests(connection, self.database.dialect, owner, str(path))
+
+    def items(self, account: str, skus: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """The account's items as stored, in key order."""
+        with self.database.read() as connection:
+            yield from items.list_items(connection, accounts.id_of(connection, account), skus)
+
+    # -- uploads, answers, views -----------------------------------------------------------------------------------
+
+    def find_same(self, account: str, name: bytes, sha256: str, rules_version: str) -> str | None:
+        """The id of the upload that has applied the same file, if nothing has moved on since."""
+        with self.database.read() as connection:
+            return uploads.find_same(connection, accounts.id_of(connection, account), name, sha256, rules_version)
+
+    def faults(self, upload_id: str) -> list[bytes]:
+        """What the blocks of an upload found, in their order."""
+        with self.database.read() as connection:
+            return uploads.read_faults(connection, upload_id)
+
+    def counts(self, upload_id: str) -> Counts:
+        """The counts of an upload so far."""
+        with self.database.read() as connection:
+            return uploads.read_counts(connection, upload_id)
+
+    def finished(self, site: str, ids: Sequence[str] | None = None) -> list[Finished]:
+        """Settled uploads whose answers are to be published and whose files are to be archived."""
+        with self.database.read() as connection:
+            return uploads.list_finished(connection, site, ids)
+
+    def finish(self, finished: Sequence[Finished]) -> None:
+        """These are published and archived: their history lines get `done`."""
+        self.database.write(lambda c: uploads.finish(c, finished, self.clock.now()))
+
+    def views_behind(self, site: str) -> list[View]:
+        """Views that show less than the store knows."""
+        with self.database.read() as connection:
+            return views.list_behind(connection, site)
+
+    def view_rows(self, view: View) -> Iterator[Sequence[Any]]:
+        """The lines of a history view, oldest first, in the order of `uploads.HISTORY`."""
+        with self.database.read() as connection:
+            yield from uploads.iterate_view(connection, view.account, view.path)
+
+    def views_written(self, written: Sequence[View]) -> None:
+        """These views show what was known when they were listed."""
+        self.database.write(lambda c: views.mark_published(c, written), durable=False)
+
+    def uploads(self, account: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+        """The latest history lines with their account, newest last."""
+        with self.database.read() as connection:
+            return uploads.list_history(connection, account, limit)
+
+    def overview(self) -> list[dict[str, Any]]:
+        """A line for each account: items, and uploads waiting, running, done today, rejected or failed today."""
+        with self.database.read() as connection:
+            return accounts.overview(connection, self.clock.now())
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version (`tradepost db upgrade`)."""
+        self.schema.upgrade()
+
+    def close(self) -> None:
+        """End the writer, close all connections."""
+        self.database.close()
+
+    def _now(self, connection: Connection) -> int:
+        if self.database.dialect == "sqlite":
+            return self.clock.now()
+        # leases are compared between machines: there the database's clock decides
+        return int(connection.scalar(text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")) or 0)
+
+
+@lru_cache(maxsize=200)
+def _make_merge(dialect: str, columns: tuple[str, ...], partial: bool) -> items.Merge:
+    return items.Merge(dialect, columns, partial)
+
+
+def open_store(url: str | None, data_dir: Path, clock: Clock) -> Store:
+    """The store of a configuration: `url` of a PostgreSQL database, or SQLite in `data_dir`."""
+    if url:
+        return Store(PostgresDatabase(url), clock)
+    return Store(SqliteDatabase(data_dir / "tradepost.db"), clock)

@@ -1,0 +1,66 @@
+"""Accounts in the store: rows that carry the order of arrival and the version of the items."""
+
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+
+from daemon.store.tables import account, item, process, upload
+
+DAY = 86_400_000_000  # microseconds
+_ID_OF = select(account.c.id).where(account.c.name == bindparam("owner"))
+_MOVE_VERSION = (
+    update(account).where(account.c.id == bindparam("owner")).values(items_version=account.c.items_version + 1)
+)
+
+
+def put(connection: Connection, site: str, rules: dict[str, str]) -> None:
+    """Make rows of the accounts that have none, and note their site and rules."""
+    known = {row.name for row in connection.execute(select(account.c.name))}
+    for name, version in sorted(rules.items()):
+        if name in known:
+            connection.execute(update(account).where(account.c.name == name).values(site=site, rules_version=version))
+        else:
+            connection.execute(insert(account).values(name=name, site=site, rules_version=version))
+
+
+def id_of(connection: Connection, name: str) -> int:
+    """The account's number in the other tables."""
+    return int(connection.execute(_ID_OF, {"owner": name}).scalar_one())
+
+
+def move_items_version(connection: Connection, account_id: int) -> None:
+    """Items of the account have changed, to the version that `items.Merge` gave them."""
+    connection.execute(_MOVE_VERSION, {"owner": account_id})
+
+
+def overview(connection: Connection, now: int) -> list[dict[str, Any]]:
+    """For each account: items, and how many of its uploads wait, run, and ended since midnight UTC."""
+    today = now - now % DAY
+    sums = {
+        "waiting": process.c.state.in_(("queued", "behind", "waiting")),
+        "running": process.c.state == "running",
+        "done_today": (upload.c.state == "done") & (upload.c.finished_at >= today),
+        "rejected_today": upload.c.outcome.in_(("rejected", "failed")) & (upload.c.finished_at >= today),
+    }
+    counted = [
+        func.coalesce(func.sum(case((condition, 1), else_=0)), 0).label(name) for name, condition in sums.items()
+    ]
+    owned = (
+        select(func.count())
+        .where(item.c.account_id == account.c.id, item.c.deleted_at.is_(None))
+        .correlate(account)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            account.c.name.label("account"),
+            owned.label("items"),
+            *counted,
+            func.max(upload.c.received_at).label("last_received"),
+        )
+        .join(upload, upload.c.account_id == account.c.id, isouter=True)
+        .join(process, process.c.id == upload.c.id, isouter=True)
+        .group_by(account.c.id, account.c.name)
+        .order_by(account.c.name)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,101 @@
+"""Admission: a process gets its row once, by its key, and its place in its lane."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from daemon.identifiers import show
+from daemon.model import NewProcess
+from daemon.store.tables import account, process, upload
+from daemon.store.views import mark_history
+
+
+def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[bool]:
+    """Make a row of each whose key is not known yet; False where it is. Order of arrival is the order of `new`."""
+    known = _known_keys(connection, [each.key for each in new])
+    accounts = {
+        row.name: row
+        for row in connection.execute(select(account).where(account.c.name.in_({each.account for each in new})))
+    }
+    waiting = _lanes_in_use(connection, {each.lane for each in new})
+    sequence = {name: row.next_seq for name, row in accounts.items()}
+    processes, uploads, admitted = [], [], []
+    for each in new:
+        fresh = each.key not in known
+        admitted.append(fresh)
+        if not fresh:
+            continue
+        known.add(each.key)
+        owner = accounts[each.account]
+        state = "done" if each.refused else "behind" if each.lane in waiting else "queued"
+        if state == "queued":
+            waiting.add(each.lane)
+        processes.append(_process_row(each, owner, sequence[each.account], state, now))
+        uploads.append(_upload_row(each, owner, now))
+        sequence[each.account] += 1
+    if processes:
+        connection.execute(insert(process), processes)
+        connection.execute(insert(upload), uploads)
+        moved = [{"a": accounts[name].id, "n": number} for name, number in sequence.items()]
+        connection.execute(update(account).where(account.c.id == bindparam("a")).values(next_seq=bindparam("n")), moved)
+        mark_history(connection, {(row["account_id"], row["received_at"]) for row in uploads})
+    return admitted
+
+
+def _known_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(keys), 500):
+        known.update(connection.scalars(select(process.c.key).where(process.c.key.in_(keys[start : start + 500]))))
+    return known
+
+
+def _lanes_in_use(connection: Connection, lanes: set[str]) -> set[str]:
+    used: set[str] = set()
+    for lane in lanes:
+        query = select(process.c.lane).where(process.c.lane == lane, process.c.state != "done").limit(1)
+        used.update(connection.scalars(query))
+    return used
+
+
+def _process_row(new: NewProcess, owner: Any, seq: int, state: str, now: int) -> dict[str, Any]:
+    code, message = new.refused or (None, None)
+    return {
+        "id": new.id,
+        "kind": new.kind,
+        "account_id": owner.id,
+        "site": owner.site,
+        "key": new.key,
+        "lane": new.lane,
+        "seq": seq,
+        "state": state,
+        "outcome": "rejected" if new.refused else None,
+        "weight": new.weight,
+        "run_at": now,
+        "args": json.dumps({"force": True}) if new.force else "{}",
+        "code": code,
+        "message": message,
+        "created_at": now,
+        "finished_at": now if new.refused else None,
+    }
+
+
+def _upload_row(new: NewProcess, owner: Any, now: int) -> dict[str, Any]:
+    code, message = new.refused or ("", "")
+    return {
+        "id": new.id,
+        "account_id": owner.id,
+        "name": new.name,
+        "file_name": show(new.name),
+        "kind": new.file_kind,
+        "source": new.source,
+        "via": new.via,
+        "received_at": new.received_at or now,
+        "bytes": new.bytes,
+        "state": "done" if new.refused else "received",
+        "outcome": "rejected" if new.refused else None,
+        "finished_at": now if new.refused else None,
+        "code": code,
+        "message": message,
+    }

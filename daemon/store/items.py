@@ -1,0 +1,181 @@
+"""Items: a block of checked rows becomes stored items, set-wise; what is known of them; what people ask for."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select, text
+
+from daemon.store.tables import item
+
+EXTRA_MERGED = {
+    # flat objects: a null takes a key away, as RFC 7396 says, in both
+    "sqlite": "json_patch(coalesce(item.extra, '{{}}'), {new})",
+    "postgresql": "jsonb_strip_nulls(coalesce(item.extra, '{{}}')::jsonb || ({new})::jsonb)::text",
+}
+STRIPPED = {
+    "sqlite": "nullif(json_patch('{{}}', {new}), '{{}}')",
+    "postgresql": "nullif(jsonb_strip_nulls(({new})::jsonb)::text, '{{}}')",
+}
+VERSION = "(select items_version + 1 from account where id = :account)"
+DIFFERS = {"sqlite": "({old}) is not ({new})", "postgresql": "({old}) is distinct from ({new})"}
+
+
+_DIGESTS = select(item.c.sku, item.c.digest).where(
+    item.c.account_id == bindparam("owner"),
+    item.c.sku.in_(bindparam("keys", expanding=True)),
+    item.c.deleted_at.is_(None),
+)
+
+
+class Applied(NamedTuple):
+    """What the three statements of a block changed."""
+
+    created: int
+    updated: int
+    deleted: int
+
+
+class Merge:
+    """The statements that bring blocks with these `columns` ("sku", item columns, "digest") into the item table."""
+
+    def __init__(self, dialect: str, columns: Sequence[str], partial: bool) -> None:
+        self.dialect = dialect
+        self.fields = [name for name in columns if name not in ("sku", "digest")]
+        self.source = "block.{}" if dialect == "sqlite" else "block_{}"
+        self.create = text(self._create())
+        self.change = text(self._change(partial))
+        self.delete = text(
+            f"update item set deleted_at = :now, version = {VERSION}, "  # noqa: S608 (names from our table, values bound)
+            "digest = null where account_id = :account and deleted_at is null "
+            f"and sku in (select sku from {self.source.format('gone')})"
+        )
+
+    def apply(self, connection: Connection, account_id: int, now: int, sizes: tuple[int, int, int]) -> Applied:
+        """Run the statements for which the block has rows (`sizes`: new, known, gone); rows in key order."""
+        given = {"account": account_id}
+        new, known, gone = sizes
+        created = connection.execute(self.create, given).rowcount if new else 0
+        updated = connection.execute(self.change, given).rowcount if known else 0
+        deleted = connection.execute(self.delete, given | {"now": now}).rowcount if gone else 0
+        return Applied(created, updated, deleted)
+
+    def _selected(self) -> str:
+        return ", ".join(
+            STRIPPED[self.dialect].format(new="extra") if name == "extra" else name for name in self.fields
+        )
+
+    def _create(self) -> str:
+        # an item that was deleted is created anew: nothing of the old one stays, so the whole row is replaced
+        names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
+        values = ", ".join([":account", "sku", *([self._selected()] if self.fields else []), "digest", VERSION])
+        source = self.source.format("new")
+        if self.dialect == "sqlite":
+            return (
+                f"insert or replace into item ({names}) "  # noqa: S608 (names from our table, values bound)
+                f"select {values} from {source}"
+            )
+        blank = ", ".join(
+            f"{column.name} = excluded.{column.name}" for column in item.c if column.name not in ("account_id", "sku")
+        )
+        return (
+            f"insert into item ({names}) select {values} "  # noqa: S608 (names from our table, values bound)
+            f"from {source} order by sku "
+            f"on conflict (account_id, sku) do update set {blank}"
+        )
+
+    def _change(self, partial: bool) -> str:
+        names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
+        values = ", ".join([":account", "sku", *self.fields, "digest", VERSION])
+        new = {name: self._value(name, partial) for name in self.fields}
+        old_row = ", ".join([*(f"item.{name}" for name in self.fields), "item.withdrawn"])
+        new_row = ", ".join([*new.values(), "null"])
+        sets = ", ".join(
+            [
+                *(f"{name} = {value}" for name, value in new.items()),
+                "withdrawn = null",
+                "digest = excluded.digest",
+                "version = excluded.version",
+            ]
+        )
+        order = "" if self.dialect == "sqlite" else " order by sku"
+        condition = DIFFERS[self.dialect].format(old=old_row, new=new_row)
+        # "where true": without it SQLite reads ON CONFLICT as a join condition
+        return (
+            f"insert into item ({names}) select {values} "  # noqa: S608 (names from our table, values bound)
+            f"from {self.source.format('known')} where true{order} "
+            f"on conflict (account_id, sku) do update set {sets} where {condition}"
+        )
+
+    def _value(self, name: str, partial: bool) -> str:
+        if name == "extra":
+            return f"nullif({EXTRA_MERGED[self.dialect].format(new='excluded.extra')}, '{{}}')"
+        return f"coalesce(excluded.{name}, item.{name})" if partial else f"excluded.{name}"
+
+
+def find_digests(connection: Connection, account_id: int, keys: Sequence[str]) -> dict[str, int | None]:
+    """Of these skus, the ones we have and have not deleted, each with the digest of the line that it came from."""
+    known: dict[str, int | None] = {}
+    for start in range(0, len(keys), 500):
+        given = {"owner": account_id, "keys": list(keys[start : start + 500])}
+        known.update((row.sku, row.digest) for row in connection.execute(_DIGESTS, given))
+    return known
+
+
+def count(connection: Connection, account_id: int) -> int:
+    """How many items the account has."""
+    query = text("select count(*) from item where account_id = :account and deleted_at is null")
+    return int(connection.execute(query, {"account": account_id}).scalar_one())
+
+
+def export_digests(connection: Connection, dialect: str, account_id: int, path: str) -> None:
+    """All of the account's skus with their digests, in key order, into a file of ours for a child.
+
+    No row passes through Python.
+    """
+    if dialect == "sqlite":
+        connection.commit()  # a database is attached outside of a transaction
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute("attach ? as export", (path,))
+        try:
+            raw.execute("pragma export.journal_mode=off")
+            raw.execute("pragma export.synchronous=off")
+            raw.execute(
+                "create table export.known as select sku, digest from main.item "
+                "where account_id = ? and deleted_at is null order by sku",
+                (account_id,),
+            )
+        finally:
+            raw.execute("detach export")
+        return
+    raw = connection.connection.dbapi_connection
+    query = (
+        "copy (select sku, digest from item "  # noqa: S608 (the only value is a number; COPY binds none)
+        f"where account_id = {int(account_id)} and deleted_at is null order by sku) to stdout (format csv)"
+    )
+    with open(path, "wb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
+        for chunk in copy:
+            file.write(chunk)
+
+
+def load_block(connection: Connection, columns: Sequence[str], path: str, sizes: tuple[int, int, int]) -> None:
+    """PostgreSQL: the block's files into temporary tables of this transaction: `block_new`, `_known`, `_gone`."""
+    raw: Any = connection.connection.dbapi_connection
+    for name, rows in zip(("new", "known", "gone"), sizes, strict=True):
+        if not rows:
+            continue
+        wanted = ["sku"] if name == "gone" else list(columns)
+        types = ", ".join(f"{column} {item.c[column].type.compile(connection.dialect)}" for column in wanted)
+        connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
+        query = f"copy block_{name} from stdin (format csv, null '')"
+        with open(f"{path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
+            while chunk := file.read(1 << 20):
+                copy.write(chunk)
+
+
+def list_items(connection: Connection, account_id: int, skus: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """The account's items as stored, in key order; deleted ones are not listed."""
+    query = select(item).where(item.c.account_id == account_id, item.c.deleted_at.is_(None)).order_by(item.c.sku)
+    if skus:
+        query = query.where(item.c.sku.in_(list(skus)))
+    for row in connection.execution_options(yield_per=1000).execute(query):
+        yield dict(row._mapping)

@@ -1,0 +1,162 @@
+"""Claims: the head of a lane is given to one daemon, under a token and a lease, and comes back when it dies."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+
+from daemon.model import SMALL, Claim
+from daemon.store.tables import account, process, upload
+
+LEASE = 60_000_000  # microseconds; renewed every ten seconds
+RUN = 50  # so many small files of one lane are claimed at once …
+RUN_BYTES = 1 << 20  # … of so many bytes together
+
+
+# the fence: whoever updates a process where this holds works on it, and nobody else does
+HELD = and_(
+    process.c.id == bindparam("held_id"),
+    process.c.token == bindparam("held_token"),
+    process.c.instance_id == bindparam("holder"),
+    or_(process.c.state == "running", process.c.state == "behind"),
+)
+
+
+def is_due(connection: Connection, site: str, small: bool, now: int) -> bool:
+    """Whether there is something to claim."""
+    query = select(process.c.id).where(
+        process.c.state.in_(("queued", "waiting")), process.c.run_at <= now, process.c.site == site
+    )
+    return connection.scalar((query.where(process.c.weight < SMALL) if small else query).limit(1)) is not None
+
+
+def claim(connection: Connection, me: str, site: str, small: bool, now: int) -> list[Claim]:
+    """The next head of a lane that is due, or nothing; with it the small files right behind it in the same lane.
+
+    `small`: this worker's slot takes only files below SMALL.
+    """
+    query = (
+        select(process.c.id, process.c.lane, process.c.seq, process.c.weight)
+        .where(process.c.state.in_(("queued", "waiting")), process.c.run_at <= now, process.c.site == site)
+        .order_by(process.c.run_at, process.c.seq)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    head = connection.execute(query.where(process.c.weight < SMALL) if small else query).first()
+    if head is None:
+        return []
+    ids = [head.id, *_followers(connection, head)] if head.weight < SMALL else [head.id]
+    values = {
+        "token": process.c.token + 1,
+        "instance_id": me,
+        "lease_until": now + LEASE,
+        "started_at": func.coalesce(process.c.started_at, now),
+    }
+    connection.execute(update(process).where(process.c.id.in_(ids)).values(**values))
+    connection.execute(update(process).where(process.c.id == head.id).values(state="running"))
+    return _read_claims(connection, ids)
+
+
+def _followers(connection: Connection, head: Any) -> list[str]:
+    query = (
+        select(process.c.id, process.c.weight, upload.c.name)
+        .join(upload, upload.c.id == process.c.id, isouter=True)
+        .where(process.c.lane == head.lane, process.c.state == "behind", process.c.seq > head.seq)
+        .order_by(process.c.seq)
+        .limit(RUN - 1)
+    )
+    ids: list[str] = []
+    names = {connection.scalar(select(upload.c.name).where(upload.c.id == head.id))}
+    total = head.weight
+    for row in connection.execute(query):
+        total += row.weight
+        # the same name again may be a duplicate of one in this run: that is only known when the run is settled
+        if total > RUN_BYTES or row.name in names:
+            break
+        names.add(row.name)
+        ids.append(row.id)
+    return ids
+
+
+def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
+    query = (
+        select(
+            process,
+            account.c.name.label("account"),
+            upload.c.file_name,
+            upload.c.name,
+            upload.c.source,
+            upload.c.via,
+            upload.c.received_at,
+        )
+        .join(account, account.c.id == process.c.account_id)
+        .join(upload, upload.c.id == process.c.id)
+        .where(process.c.id.in_(ids))
+        .order_by(process.c.seq)
+    )
+    return [
+        Claim(
+            id=row.id,
+            account=row.account,
+            account_id=row.account_id,
+            site=row.site,
+            lane=row.lane,
+            token=row.token,
+            instance=row.instance_id,
+            step_no=row.step_no,
+            strikes=row.strikes,
+            file_name=row.file_name,
+            name=row.name,
+            source=row.source,
+            via=row.via,
+            received_at=row.received_at,
+            force=bool(json.loads(row.args).get("force")),
+            weight=row.weight,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def renew(connection: Connection, me: str, now: int) -> None:
+    """Extend the lease of everything this daemon has claimed."""
+    mine = process.c.instance_id == me
+    connection.execute(update(process).where(mine, process.c.state != "done").values(lease_until=now + LEASE))
+
+
+def fence_values(held: Claim) -> dict[str, object]:
+    """What HELD compares: that the process is still this claim's."""
+    return {"held_id": held.id, "held_token": held.token, "holder": held.instance}
+
+
+def release(
+    connection: Connection,
+    claims: Sequence[Claim],
+    now: int,
+    *,
+    pause: int = 0,
+    strike: bool = False,
+    message: str = "",
+) -> None:
+    """Give claimed processes back: the head is due again after `pause` microseconds, the rest stand behind it."""
+    for held in claims:
+        row = connection.execute(select(process).where(process.c.id == held.id).with_for_update()).one()
+        if row.token != held.token or row.instance_id != held.instance or row.state == "done":
+            continue
+        values: dict[str, Any] = {"instance_id": None, "lease_until": None}
+        if held is claims[0]:
+            values |= {"state": "waiting" if pause else "queued", "run_at": now + pause, "message": message or None}
+            values |= {"strikes": row.strikes + 1} if strike else {"pauses": row.pauses + 1} if pause else {}
+        connection.execute(update(process).where(process.c.id == held.id).values(**values))
+
+
+def take_over(connection: Connection, dead: Sequence[str], now: int) -> int:
+    """Queue again what dead daemons had claimed, and what nobody with a valid lease claims. Returns how many."""
+    lost = (
+        or_(process.c.instance_id.in_(list(dead)), process.c.lease_until < now) if dead else process.c.lease_until < now
+    )
+    free = {"instance_id": None, "lease_until": None}
+    connection.execute(update(process).where(process.c.state == "behind", lost).values(**free))
+    return connection.execute(
+        update(process).where(process.c.state == "running", lost).values(state="queued", **free)
+    ).rowcount

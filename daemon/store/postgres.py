@@ -1,0 +1,63 @@
+"""PostgreSQL behind the store: the same named transactions; blocks come in by COPY."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, create_engine, event, exc
+
+from daemon.codes import sentence
+from daemon.errors import Surroundings
+
+T = TypeVar("T")
+
+# below the lease: a daemon frozen inside a transaction must free its rows before another may take its work over
+FROZEN_AFTER = "45s"
+
+
+class PostgresDatabase:
+    """Transactions on one PostgreSQL database."""
+
+    dialect = "postgresql"
+    blocks = "csv"
+
+    def __init__(self, url: str) -> None:
+        self.engine = create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        event.listen(self.engine, "connect", _prepare)
+
+    def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
+        """Run `work` in a transaction. Raises what `work` raises, Surroundings when the database is gone."""
+        with _translated(), self.engine.begin() as connection:
+            if not durable:
+                connection.exec_driver_sql("set local synchronous_commit = off")
+            return work(connection)
+
+    def write_block(self, work: Callable[[Connection], T], path: str) -> T:
+        """Run `work` in a transaction; it copies the files of the block at `path` into tables."""
+        return self.write(work, durable=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database."""
+        with _translated(), self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the pool."""
+        self.engine.dispose()
+
+
+def _prepare(raw: Any, _record: object) -> None:
+    with raw.cursor() as cursor:
+        cursor.execute(f"set idle_in_transaction_session_timeout = '{FROZEN_AFTER}'")
+        cursor.execute("set timezone = 'UTC'")
+    raw.commit()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as fault:
+        detail = str(fault.orig).splitlines()[0]
+        raise Surroundings("S-DATABASE", sentence("S-DATABASE", detail=detail)) from fault

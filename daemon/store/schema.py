@@ -1,0 +1,45 @@
+"""The schema's version: made in an empty database, refused when it is older or newer, brought up by Alembic."""
+
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from daemon.codes import sentence
+from daemon.errors import Surroundings
+
+
+class Schema:
+    """Looks at and moves the schema of one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.config = Config()
+        self.config.set_main_option("script_location", str(files("daemon") / "migrations"))
+
+    def prepare(self) -> None:
+        """Make the schema in an empty database. Raises Surroundings when what is there is of another version."""
+        newest = ScriptDirectory.from_config(self.config).get_current_head()
+        with self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+            empty = not inspect(connection).get_table_names()
+        if found == newest:
+            return
+        if empty:
+            self.upgrade()
+        elif found in {script.revision for script in ScriptDirectory.from_config(self.config).walk_revisions()}:
+            raise Surroundings("S-SCHEMA-OLD", sentence("S-SCHEMA-OLD", found, newest))
+        else:
+            raise Surroundings("S-SCHEMA-NEW", sentence("S-SCHEMA-NEW", found, newest))
+
+    def upgrade(self) -> None:
+        """Run the migrations that are missing, each in one transaction."""
+        with self.engine.begin() as connection:
+            self._run(connection)
+
+    def _run(self, connection: Connection) -> None:
+        self.config.attributes["connection"] = connection
+        command.upgrade(self.config, "head")

@@ -1,0 +1,188 @@
+"""The tables.
+
+Times are UTC microseconds, money ten-thousandths, ids ULIDs; text keys compare byte by byte on both databases.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+KEY: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
+OPEN = text("state IN ('queued', 'waiting')")
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("site", KEY, nullable=False),
+    Column("host", KEY, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", KEY, nullable=False, unique=True),
+    Column("site", KEY, nullable=False),
+    Column("next_seq", BigInteger, nullable=False, server_default="1"),
+    Column("items_version", BigInteger, nullable=False, server_default="0"),
+    Column("rules_version", KEY, nullable=False, server_default=""),
+)
+
+process = Table(
+    "process",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("kind", KEY, nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("site", KEY, nullable=False),
+    Column("key", KEY, nullable=False, unique=True),
+    Column("lane", KEY, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("state", KEY, nullable=False),  # behind queued running waiting done
+    Column("outcome", KEY),
+    Column("weight", BigInteger, nullable=False),
+    Column("run_at", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False, server_default="0"),
+    Column("instance_id", KEY),
+    Column("lease_until", BigInteger),
+    Column("stop", KEY),
+    Column("step_no", Integer, nullable=False, server_default="0"),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger),
+    Column("strikes", Integer, nullable=False, server_default="0"),
+    Column("pauses", Integer, nullable=False, server_default="0"),
+    Column("args", Text, nullable=False, server_default="{}"),
+    Column("code", KEY),
+    Column("message", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    UniqueConstraint("lane", "seq"),
+)
+Index(
+    "one_running",
+    process.c.lane,
+    unique=True,
+    sqlite_where=text("state = 'running'"),
+    postgresql_where=text("state = 'running'"),
+)
+Index("open_processes", process.c.run_at, process.c.seq, sqlite_where=OPEN, postgresql_where=OPEN)
+Index(
+    "unsettled",
+    process.c.lane,
+    process.c.seq,
+    sqlite_where=text("state <> 'done'"),
+    postgresql_where=text("state <> 'done'"),
+)
+
+COUNTS = ("rows", "created", "updated", "unchanged", "deleted", "ignored", "rejected", "withdrawn", "warnings")
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("account_id", Integer, nullable=False),
+    Column("name", LargeBinary, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("kind", KEY, nullable=False),
+    Column("source", KEY, nullable=False),
+    Column("via", KEY, nullable=False),
+    Column("layout", KEY, nullable=False, server_default=""),
+    Column("mode", KEY, nullable=False, server_default=""),
+    Column("received_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("state", KEY, nullable=False),  # received processing done
+    Column("outcome", KEY),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in COUNTS),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("sha256", KEY, nullable=False, server_default=""),
+    Column("error_file", Text, nullable=False, server_default=""),
+    Column("code", KEY, nullable=False, server_default=""),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("items_version_after", BigInteger),
+    Column("rules_version", KEY),
+    Column("retry_of", KEY),
+)
+Index("same_content", upload.c.account_id, upload.c.sha256)
+Index("history", upload.c.account_id, upload.c.received_at, upload.c.id)
+UNPUBLISHED = text("state <> 'done'")
+Index("unpublished", upload.c.account_id, sqlite_where=UNPUBLISHED, postgresql_where=UNPUBLISHED)
+
+block_fault = Table(
+    "block_fault",
+    metadata,
+    Column("process_id", KEY, nullable=False),
+    Column("step_no", Integer, nullable=False),
+    Column("faults", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("process_id", "step_no"),
+)
+
+MONEY = ("price", "list_price", "cost", "tax_rate", "weight")
+WHOLE = ("quantity",)
+YES_NO = ("tax_included", "visible")
+NATIVE = (
+    "sku", "title", "description", "brand", "mpn", "url", "gtin", "group_id",
+    "price", "list_price", "cost", "currency", "tax_rate", "tax_included", "quantity",
+    "category", "images", "weight", "weight_unit", "language", "visible", "channels",
+)  # fmt: skip
+
+item = Table(
+    "item",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("sku", KEY, nullable=False),
+    *(Column(name, BigInteger if name in MONEY + WHOLE + YES_NO else Text) for name in NATIVE[1:]),
+    Column("extra", Text),  # flat JSON: option:x, attribute:x, price:<connection>, quantity:<connection>
+    Column("withdrawn", BigInteger),
+    Column("deleted_at", BigInteger),
+    Column("version", BigInteger, nullable=False),
+    Column("digest", BigInteger),
+    PrimaryKeyConstraint("account_id", "sku"),
+    sqlite_with_rowid=False,
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("process_id", KEY, nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("path", KEY, nullable=False),
+    Column("staged", KEY, nullable=False),
+    Column("site", KEY, nullable=False),
+    Column("state", KEY, nullable=False),  # staged published
+    PrimaryKeyConstraint("process_id", "path"),
+)
+
+view = Table(
+    "view",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("path", KEY, nullable=False),
+    Column("changed", BigInteger, nullable=False, server_default="1"),
+    Column("published", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("account_id", "path"),
+)
+BEHIND = text("changed > published")
+Index("views_behind", view.c.account_id, sqlite_where=BEHIND, postgresql_where=BEHIND)

@@ -1,0 +1,117 @@
+"""Uploads: their history lines, whether the same was applied before, and what is still to be published and archived."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from daemon.model import Answer, Counts, Finished
+from daemon.store.tables import COUNTS, account, answer, block_fault, process, upload
+from daemon.store.views import mark_history
+
+HISTORY = (
+    "upload_id", "file_name", "kind", "source", "via", "layout", "mode", "received_at", "finished_at", "state",
+    "outcome", "rows", "created", "updated", "unchanged", "deleted", "ignored", "rejected", "withdrawn", "warnings",
+    "bytes", "sha256", "error_file", "code", "message",
+)  # fmt: skip
+COLUMNS = [upload.c.id.label("upload_id"), *(upload.c[name] for name in HISTORY[1:])]
+LATEST = 10_000
+_SAME = (
+    select(upload.c.id)
+    .join(account, account.c.id == upload.c.account_id)
+    .where(
+        upload.c.account_id == bindparam("owner"),
+        upload.c.sha256 == bindparam("its_sha256"),
+        upload.c.name == bindparam("its_name"),
+        upload.c.outcome.in_(("ok", "partial")),
+        upload.c.items_version_after == account.c.items_version,
+        upload.c.rules_version == bindparam("rules"),
+    )
+    .order_by(upload.c.id)
+    .limit(1)
+)
+
+
+def find_same(connection: Connection, account_id: int, name: bytes, sha256: str, rules_version: str) -> str | None:
+    """The id of an earlier upload with this name and content that was applied, if nothing has moved on since."""
+    given = {"owner": account_id, "its_name": name, "its_sha256": sha256, "rules": rules_version}
+    return connection.scalar(_SAME, given)
+
+
+def read_faults(connection: Connection, upload_id: str) -> list[bytes]:
+    """The faults that the blocks of an upload brought, in the order of the blocks."""
+    query = select(block_fault.c.faults).where(block_fault.c.process_id == upload_id).order_by(block_fault.c.step_no)
+    return list(connection.scalars(query))
+
+
+def read_counts(connection: Connection, upload_id: str) -> Counts:
+    """The counts of an upload so far."""
+    row = connection.execute(select(*(upload.c[name] for name in COUNTS)).where(upload.c.id == upload_id)).one()
+    return Counts(*row)
+
+
+def list_finished(connection: Connection, site: str, ids: Sequence[str] | None, limit: int = 500) -> list[Finished]:
+    """Settled uploads of this site that are not `done`: answers may be unpublished, files not archived."""
+    query = (
+        select(upload.c.id, account.c.name.label("account"), upload.c.name, upload.c.source, upload.c.received_at)
+        .join(process, process.c.id == upload.c.id)
+        .join(account, account.c.id == upload.c.account_id)
+        .where(upload.c.state != "done", process.c.state == "done", process.c.site == site)
+        .order_by(upload.c.id)
+        .limit(limit)
+    )
+    rows = connection.execute(query.where(upload.c.id.in_(list(ids))) if ids is not None else query).all()
+    staged: dict[str, list[Answer]] = {}
+    wanted = select(answer).where(answer.c.process_id.in_([row.id for row in rows]), answer.c.state == "staged")
+    for row in connection.execute(wanted.order_by(answer.c.path)):
+        staged.setdefault(row.process_id, []).append(Answer(row.staged, row.path))
+    return [
+        Finished(row.id, row.account, row.name, row.source, row.received_at, tuple(staged.get(row.id, ())))
+        for row in rows
+    ]
+
+
+def finish(connection: Connection, finished: Sequence[Finished], now: int) -> None:
+    """Published and archived: the history line gets `done`. A second time it changes nothing."""
+    ids = [each.id for each in finished]
+    connection.execute(update(answer).where(answer.c.process_id.in_(ids)).values(state="published"))
+    connection.execute(delete(block_fault).where(block_fault.c.process_id.in_(ids)))
+    connection.execute(
+        update(upload).where(upload.c.id.in_(ids), upload.c.state != "done").values(state="done", finished_at=now)
+    )
+    lines = connection.execute(select(upload.c.account_id, upload.c.received_at).where(upload.c.id.in_(ids)))
+    mark_history(connection, [(row.account_id, row.received_at) for row in lines])
+
+
+def list_history(connection: Connection, account_name: str | None, limit: int) -> list[dict[str, Any]]:
+    """The latest uploads (of one account, or of all, then with `account`), newest last."""
+    query = select(account.c.name.label("account"), *COLUMNS).join(account, account.c.id == upload.c.account_id)
+    if account_name is not None:
+        query = query.where(account.c.name == account_name)
+    rows = connection.execute(query.order_by(upload.c.id.desc()).limit(limit)).mappings().all()
+    return [dict(row) for row in reversed(rows)]
+
+
+def iterate_view(connection: Connection, account_name: str, path: str) -> Iterator[Sequence[Any]]:
+    """The rows of a history view, columns as in HISTORY, newest last: the latest, or those of one month."""
+    owner = select(account.c.id).where(account.c.name == account_name).scalar_subquery()
+    query = select(*COLUMNS).where(upload.c.account_id == owner)
+    month = path.removeprefix("history/").removesuffix(".csv")
+    if month == "uploads":
+        latest = query.order_by(upload.c.received_at.desc(), upload.c.id.desc()).limit(LATEST).subquery()
+        query = select(latest).order_by(latest.c.received_at, latest.c.upload_id)
+    else:
+        start, end = month_bounds(month)
+        query = query.where(upload.c.received_at >= start, upload.c.received_at < end).order_by(
+            upload.c.received_at, upload.c.id
+        )
+    yield from connection.execution_options(yield_per=2000).execute(query)
+
+
+def month_bounds(month: str) -> tuple[int, int]:
+    """First microsecond of a UTC month "2026-11", and of the month after."""
+    year, number = (int(part) for part in month.split("-"))
+    start = datetime(year, number, 1, tzinfo=UTC)
+    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    return int(start.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000

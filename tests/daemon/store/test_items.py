@@ -1,0 +1,153 @@
+"""The store's contract for items: what a block makes of what is stored. Run on SQLite and on PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.model import Claim, Counts
+from daemon.store import Store
+from tests.factories import COLUMNS, make_block, make_process
+
+
+class Applying:
+    """An upload that applies one block after the other."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.folder = folder
+        self.number = 0
+        self.counts = Counts()
+        store.set_accounts("here", {"acme": "", "other": ""})
+        store.enter("one", "here", "host", 1)
+        store.admit([make_process(1)])
+        self.held: Claim = store.claim("one", "here")[0]
+
+    def apply(self, *, columns: Sequence[str] = COLUMNS, partial: bool = False, **rows: Any) -> Counts:
+        """Apply the next block; `rows` as for `make_block`."""
+        self.number += 1
+        block = make_block(self.store, self.folder, self.number, columns=columns, **rows)
+        so_far = self.store.step(self.held, block, self.store.merge(columns, partial=partial), columns, 10)
+        brought = Counts(*(now - before for now, before in zip(astuple(so_far), astuple(self.counts), strict=True)))
+        self.counts = so_far
+        return brought
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """The account's items by sku, without what is null."""
+        return {
+            item["sku"]: {name: value for name, value in item.items() if value is not None}
+            for item in self.store.items("acme")
+        }
+
+
+@pytest.fixture
+def applying(store: Store, tmp_path: Path) -> Applying:
+    """A claimed upload that has applied nothing yet."""
+    return Applying(store, tmp_path)
+
+
+def row(
+    sku: str, title: str | None = "T", price: int | None = 10000, extra: str | None = None, digest: int = 1
+) -> dict[str, Any]:
+    """A row of a block."""
+    return {"sku": sku, "title": title, "price": price, "extra": extra, "digest": digest}
+
+
+def test_new_rows_become_items_of_this_account_alone(applying: Applying) -> None:
+    assert applying.apply(new=[row("a"), row("B")]).created == 2
+    assert list(applying.stored()) == ["B", "a"]  # byte by byte
+    assert list(applying.store.items("other")) == []
+
+
+def test_a_known_row_with_the_same_values_is_unchanged_whatever_its_digest(applying: Applying) -> None:
+    applying.apply(new=[row("a"), row("b", extra='{"option:size":"L"}')])
+    counts = applying.apply(known=[row("a", digest=2), row("b", extra='{"option:size":"L"}', digest=2)])
+    assert (counts.updated, counts.unchanged) == (0, 2)
+    assert applying.store.digests("acme", ["a", "b", "c"]) == {"a": 1, "b": 1}
+
+
+def test_a_blank_clears_and_only_the_columns_of_the_block_are_touched(applying: Applying) -> None:
+    applying.apply(new=[row("a")])
+    assert (
+        applying.apply(columns=["sku", "price", "digest"], known=[{"sku": "a", "price": None, "digest": 3}]).updated
+        == 1
+    )
+    assert applying.stored()["a"] == {"account_id": 1, "sku": "a", "title": "T", "version": 2, "digest": 3}
+
+
+def test_partial_leaves_what_is_blank(applying: Applying) -> None:
+    applying.apply(new=[row("a", extra='{"option:size":"L","option:color":"red"}')])
+    counts = applying.apply(
+        partial=True, known=[row("a", title=None, price=None, extra='{"option:color":"blue"}', digest=4)]
+    )
+    assert counts.updated == 1
+    stored = applying.stored()["a"]
+    assert (stored["title"], stored["price"]) == ("T", 10000)
+    assert applying.apply(partial=True, known=[row("a", title=None, price=None, extra="{}", digest=4)]).unchanged == 1
+
+
+def test_a_null_in_extra_takes_the_key_away_and_others_stay(applying: Applying) -> None:
+    applying.apply(new=[row("a", extra='{"option:size":"L","option:color":null}')])
+    applying.apply(known=[row("a", extra='{"option:size":null,"attribute:x":"1"}', digest=2)])
+    assert applying.stored()["a"]["extra"].replace(" ", "") == '{"attribute:x":"1"}'
+    applying.apply(known=[row("a", extra='{"attribute:x":null}', digest=3)])
+    assert "extra" not in applying.stored()["a"]
+
+
+def test_a_deleted_item_is_unknown_and_nothing_of_it_stays_when_it_is_created_anew(applying: Applying) -> None:
+    applying.apply(new=[row("a"), row("b")])
+    assert applying.apply(gone=["a", "nobody"]).deleted == 1
+    assert applying.stored().keys() == {"b"}
+    assert applying.store.digests("acme", ["a"]) == {}
+    assert applying.apply(gone=["a"]).deleted == 0
+    assert (
+        applying.apply(columns=["sku", "title", "digest"], new=[{"sku": "a", "title": "New", "digest": 9}]).created == 1
+    )
+    assert applying.stored()["a"] == {"account_id": 1, "sku": "a", "title": "New", "version": 3, "digest": 9}
+
+
+def test_quotes_line_breaks_and_every_kind_of_text_arrive_as_sent(applying: Applying) -> None:
+    texts = [
+        'say "hi"',
+        "two\nlines\r\n",
+        "a,b;c\td|e",
+        "\\N",
+        "''; drop table item; --",
+        "żółć 🦊 \u202e",
+        "NULL",
+        " ",
+    ]
+    applying.apply(new=[row(f"s{number}", title) for number, title in enumerate(texts)])
+    assert [item["title"] for item in applying.stored().values()] == texts
+
+
+def test_the_version_moves_only_when_an_item_changes(applying: Applying) -> None:
+    applying.apply(new=[row("a")])
+    applying.apply(known=[row("a")])
+    applying.apply(rejected=3)
+    applying.apply(known=[row("a", title="U")])
+    assert applying.stored()["a"]["version"] == 2
+
+
+def test_all_skus_are_exported_with_their_digests_in_key_order(applying: Applying, tmp_path: Path) -> None:
+    applying.apply(new=[row("a", digest=1), row("b", digest=2), row('q"uote', digest=3)])
+    applying.store.export_digests("acme", tmp_path / "known")
+    if applying.store.database.blocks == "sqlite":
+        import adbc_driver_sqlite.dbapi as adbc
+
+        with adbc.connect(str(tmp_path / "known")) as connection, connection.cursor() as cursor:
+            cursor.execute("select sku, digest from known")
+            rows = cursor.fetchall()
+    else:
+        import csv
+
+        with open(tmp_path / "known", newline="", encoding="utf-8") as file:
+            rows = [(sku, int(digest)) for sku, digest in csv.reader(file)]
+    assert rows == [("a", 1), ("b", 2), ('q"uote', 3)]
+
+
+def test_asked_skus_alone_are_listed(applying: Applying) -> None:
+    applying.apply(new=[row("a"), row("b"), row("c")])
+    assert [item["sku"] for item in applying.store.items("acme", ["c", "a", "z"])] == ["a", "c"]

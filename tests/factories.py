@@ -1,0 +1,79 @@
+"""Things that tests make: functions with defaults."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_sqlite.dbapi as adbc
+import pyarrow as pa
+
+from daemon.messages import Block
+from daemon.model import NewProcess
+from daemon.store import Store
+
+COLUMNS = ["sku", "title", "price", "extra", "digest"]
+TYPES = {"price": pa.int64(), "quantity": pa.int64(), "digest": pa.int64()}
+
+
+def make_process(number: int, account: str = "acme", **changes: Any) -> NewProcess:
+    """A small catalog file as the intake admits it; `number` gives id, key and name."""
+    given: dict[str, Any] = {
+        "id": f"{number:026d}",
+        "account": account,
+        "key": f"key {number}",
+        "lane": f"items:{account}",
+        "weight": 100,
+        "name": b"file%d.csv" % number,
+    }
+    return NewProcess(**given | changes)
+
+
+def make_block(
+    store: Store,
+    folder: Path,
+    number: int = 1,
+    *,
+    new: Sequence[Mapping[str, Any]] = (),
+    known: Sequence[Mapping[str, Any]] = (),
+    gone: Sequence[str] = (),
+    columns: Sequence[str] = COLUMNS,
+    **counts: Any,
+) -> Block:
+    """A block file as a child writes it for this store's database."""
+    tables = {"new": _table(new, columns), "known": _table(known, columns), "gone": pa.table({"sku": list(gone)})}
+    path = str(folder / f"block{number}")
+    if store.database.blocks == "sqlite":
+        with adbc.connect(path, autocommit=True) as connection, connection.cursor() as cursor:
+            for name, table in tables.items():
+                if table.num_rows:
+                    cursor.adbc_ingest(name, table, mode="create")
+    else:
+        for name, table in tables.items():
+            _write_csv(f"{path}.{name}", table)
+    given = {"unchanged": 0, "ignored": 0, "rejected": 0, "warnings": 0, "faults": None} | counts
+    return Block(number=number, path=path, new=len(new), known=len(known), gone=len(gone), **given)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:
+    return pa.table({name: pa.array([row.get(name) for row in rows], TYPES.get(name, pa.string())) for name in columns})
+
+
+def _write_csv(path: str, table: pa.Table) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        for row in table.to_pylist():
+            cells = [
+                ""
+                if cell is None
+                else f'"{cell.replace(chr(34), chr(34) * 2)}"'
+                if isinstance(cell, str)
+                else str(cell)
+                for cell in row.values()
+            ]
+            file.write(",".join(cells) + "\r\n")
+
+
+def read_csv(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    """An answer or a view as a sender's program reads it."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter=delimiter))
