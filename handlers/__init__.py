@@ -1,0 +1,1 @@
+"""What people add: catalog formats, layouts and rules, commands, drivers. It knows no folder and no SQL."""

@@ -1,0 +1,36 @@
+"""The apostrophe that keeps a spreadsheet from running a cell of an error file: taken off when the file comes back."""
+
+import json
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+
+from daemon.records import Plan
+from handlers.catalogs import lines
+
+DANGEROUS: Final = r"^'*[=+\-@\t\r]"  # what a spreadsheet would run, or would look like the guard of such a cell
+NUMBER: Final = r"^'*[+-]?[0-9]+(?:[.,][0-9]+)*$"  # a plain number is never guarded
+
+
+def unguarded(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
+    """The rows of an error file that came back, without its guards and without the lines about the file itself."""
+    columns = list(batch.columns)
+    for place in range(len(plan.header)):
+        if place not in plan.marks and lines.holds(columns[place], "'"):
+            columns[place] = _off(pl.Series(pl.from_arrow(columns[place]))).to_arrow().cast(pa.string())
+    surplus = batch.schema.get_field_index("_surplus")
+    if columns[surplus].null_count < batch.num_rows:
+        columns[surplus] = pa.array([_surplus(cells) for cells in columns[surplus].to_pylist()], pa.string())
+    batch = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+    line = pl.Series(pl.from_arrow(columns[plan.header.index("_line")]))
+    return batch.filter((line != "0").to_arrow()) if (line == "0").any() else batch
+
+
+def _off(cells: pl.Series) -> pl.Series:
+    guard = cells.str.starts_with("'") & cells.str.contains(DANGEROUS) & ~cells.str.contains(NUMBER)
+    return pl.select(pl.when(guard).then(cells.str.slice(1)).otherwise(cells)).to_series()
+
+
+def _surplus(cells: str | None) -> str | None:
+    return cells and json.dumps(_off(pl.Series(json.loads(cells), dtype=pl.String)).to_list(), ensure_ascii=False)
