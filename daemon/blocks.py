@@ -1,0 +1,74 @@
+"""Writes checked rows as files that a database takes in by itself: a SQLite file to attach, or CSV for COPY."""
+
+import contextlib
+import io
+import os
+
+import adbc_driver_sqlite.dbapi as sqlite
+import polars as pl
+
+TABLES = ("new", "known", "gone")
+_PRAGMAS = (
+    "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
+    "synchronous = OFF",
+    "locking_mode = EXCLUSIVE",
+    "page_size = 32768",
+    "cache_size = -65536",  # KiB: a block is written once, at its end
+)
+
+
+def write(path: str, kind: str, rows: pl.DataFrame) -> str:
+    """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op` as "sqlite" or "csv"; the path to tell.
+
+    `gone` carries the sku alone. Closed when this returns, not fsynced: a block that is lost is made again. Raises
+    OSError and the driver's Error.
+    """
+    tables = _tables(rows)
+    remove(path, kind)
+    if kind == "sqlite":
+        _sqlite(path, tables)
+    else:
+        _csv(path, tables)
+    return path
+
+
+def remove(path: str, kind: str) -> None:
+    """Remove what `write` made, as far as it is there."""
+    for name in (path,) if kind == "sqlite" else [f"{path}.{table}" for table in TABLES]:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _tables(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    plain = rows[[name for name in rows.columns if name not in ("_line", "_op")]]
+    if {pl.Boolean, pl.Null} & set(plain.dtypes):
+        plain = plain.cast({pl.Boolean: pl.Int64, pl.Null: pl.String})
+    operations = rows["_op"]
+    tables = {}
+    for name in TABLES:
+        mask = operations == name
+        if mask.all():
+            tables[name] = plain
+        elif mask.any():
+            tables[name] = plain.filter(mask)
+    if "gone" in tables:
+        tables["gone"] = tables["gone"].select("sku")
+    return tables
+
+
+def _sqlite(path: str, tables: dict[str, pl.DataFrame]) -> None:
+    with sqlite.connect(path, autocommit=True) as file, file.cursor() as cursor:
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute("BEGIN")
+        for name, table in tables.items():
+            cursor.adbc_ingest(name, table, mode="create")
+        cursor.execute("COMMIT")
+
+
+def _csv(path: str, tables: dict[str, pl.DataFrame]) -> None:
+    for name, table in tables.items():
+        text = io.BytesIO()  # polars' own file writing loses the number of what went wrong
+        table.write_csv(text, include_header=False, quote_style="non_numeric", null_value="")
+        with open(f"{path}.{name}", "wb") as file:
+            file.write(text.getbuffer())

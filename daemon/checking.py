@@ -1,0 +1,147 @@
+"""Applies the rules to a spool in key order and hands the outcome on as blocks, each a message and mostly a file."""
+
+import os
+from hashlib import blake2b
+
+import msgspec
+import polars as pl
+
+import daemon
+from daemon import blocks, spool
+from daemon.known import Known
+from daemon.lots import Lot, Lots
+from daemon.messages import Block, Check, Checked
+from daemon.records import Catalogs
+from daemon.runs import Runs
+from daemon.spool import Desk, Manifest
+
+_AHEAD = 3  # blocks that wait for the store: more would only fill the disk
+_LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
+WARNINGS = 10_000  # of a file are told, the others are counted
+_DOUBLED = "R-DOUBLED-SKU"
+_NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
+_NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
+
+
+def check(job: Check, catalogs: Catalogs, desk: Desk) -> Checked:
+    """Tell `desk` block after block, at most three ahead of what is acknowledged. Raises Lost and OSError."""
+    manifest = spool.load(job.spool)
+    rows = job.rows
+    if manifest.bytes:
+        rows = max(1, min(rows, _LOT_BYTES * manifest.rows // manifest.bytes))
+    with Runs(job.spool, manifest) as runs:
+        return _Checking(job, manifest, catalogs, desk).all(Lots(runs, rows))
+
+
+def salt(manifest: Manifest, job: Check) -> int:
+    """What a record's digest depends on beside its cells: everything that may give the same cells another meaning."""
+    plan = manifest.plan
+    layout = (plan.layout, plan.key, plan.fields, plan.again, plan.marks, sorted(plan.columns.items()))
+    meaning = (daemon.__version__, pl.__version__, manifest.header, layout, sorted(manifest.seen.items()), job.rules)
+    digest = blake2b(msgspec.msgpack.encode(meaning), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+class _Checking:
+    def __init__(self, job: Check, manifest: Manifest, catalogs: Catalogs, desk: Desk) -> None:
+        self._job = job
+        self._manifest = manifest
+        self._catalogs = catalogs
+        self._desk = desk
+        self._known = Known(job.known, job.blocks)
+        self._salt = salt(manifest, job)
+        self._sku = manifest.header[manifest.plan.key]
+        self._acknowledged = job.first - 1
+        self._told = self._acknowledged
+        self._warned = 0
+
+    def all(self, lots: Lots) -> Checked:
+        number = 0
+        for lot in lots:
+            number = lot.number
+            if number < self._job.first:
+                continue
+            self._await(number - _AHEAD)
+            block = self._block(lot)
+            self._told = number
+            self._desk.tell(block)
+        self._await(number)
+        return Checked(number)
+
+    def _await(self, block: int) -> None:
+        for message in self._desk.listen():
+            self._forget(message.block)
+        while self._acknowledged < block:
+            for message in self._desk.listen(wait=True):
+                self._forget(message.block)
+
+    def _forget(self, block: int) -> None:
+        for number in range(self._acknowledged + 1, min(block, self._told) + 1):
+            blocks.remove(self._path(number), self._job.blocks)
+            self._acknowledged = number
+
+    def _path(self, number: int) -> str:
+        return os.path.join(self._job.spool, f"block-{number}")
+
+    def _block(self, lot: Lot) -> Block:
+        records = lot.records
+        digest = (records["_digest"] ^ self._salt).alias("digest")
+        known, stored = self._known.of(records["_key"])
+        changed = pl.DataFrame([records["_at"], records["_line"], digest, known.alias("_known")])
+        same = known & (digest == stored)
+        if same.any():
+            changed = changed.filter(~same.fill_null(False))
+        rows, faults = self._rules(lot, changed)
+        if len(lot.overruled):
+            faults = pl.concat([faults, self._overruled(lot)])
+        rejected, warnings, told = self._judged(faults)
+        counts = {table: int((rows["_op"] == table).sum()) for table in blocks.TABLES}
+        return Block(
+            number=lot.number,
+            path=blocks.write(self._path(lot.number), self._job.blocks, rows) if any(counts.values()) else "",
+            **counts,
+            unchanged=len(records) - len(changed),
+            ignored=lot.ignored + len(changed) - rejected - sum(counts.values()),
+            rejected=rejected,
+            warnings=warnings + lot.ignored - len(lot.overruled),
+            faults=told,
+        )
+
+    def _rules(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
+        if changed.is_empty():
+            return _NO_ROWS, _NO_FAULTS
+        sent = lot.source.rows(changed["_at"]).hstack([changed["_known"]])
+        checked = self._catalogs.check(sent, self._manifest.plan, self._job.rules, self._manifest.seen)
+        lines, digest = changed["_line"], changed["digest"]
+        if len(checked.faults):
+            # a line with a warning keeps no digest: it goes through the rules, and warns, each time it is sent
+            digest = digest.set(lines.is_in(checked.faults["_line"].implode()), None)
+        if len(checked.rows) < len(changed):
+            digest = digest.filter(lines.is_in(checked.rows["_line"].implode()))
+        return checked.rows.hstack([digest]), checked.faults
+
+    def _overruled(self, lot: Lot) -> pl.DataFrame:
+        named = lot.overruled.with_columns(field=pl.lit(self._sku), code=pl.lit(_DOUBLED))
+        return named.select(list(spool.FAULTS))
+
+    def _judged(self, faults: pl.DataFrame) -> tuple[int, int, bytes | None]:
+        """How many lines are rejected, how many warnings there are, and the faults that are told."""
+        if faults.is_empty():
+            return 0, 0, None
+        errors = faults["code"].is_in(
+            [code for code in faults["code"].unique() if self._catalogs.severity(code) == "error"]
+        )
+        told = self._kept(faults, errors)
+        rejected = faults["_line"].filter(errors).n_unique()
+        return rejected, len(faults) - int(errors.sum()), spool.pack(told) if len(told) else None
+
+    def _kept(self, faults: pl.DataFrame, errors: pl.Series) -> pl.DataFrame:
+        """All faults of rejected lines, and of other lines as many as a file's warnings may be."""
+        if self._warned + len(faults) <= WARNINGS:
+            self._warned += len(faults) - int(errors.sum())
+            return faults
+        rejected = faults["_line"].is_in(faults["_line"].filter(errors).unique().to_list())
+        left = max(0, WARNINGS - self._warned)
+        self._warned = min(WARNINGS, self._warned + int((~rejected).sum()))
+        return faults.filter(rejected | ((~rejected).cast(pl.Int64).cum_sum() <= left))

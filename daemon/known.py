@@ -1,0 +1,88 @@
+"""What the store has of an account's items: sku and digest, streamed in key order beside the records of a file."""
+
+import os
+from collections.abc import Iterator
+
+import adbc_driver_sqlite.dbapi as sqlite
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+
+from daemon.spool import as_frame
+
+_SCHEMA = {"sku": pl.String, "digest": pl.Int64}
+_NONE = pl.DataFrame(schema=_SCHEMA)
+_ROWS = 16_384
+
+
+class Known:
+    """A dict, or a file in byte order of the sku: SQLite (table `known`) or CSV without a header."""
+
+    def __init__(self, known: dict[str, int | None] | str, kind: str) -> None:
+        if isinstance(known, dict):
+            frame = pl.DataFrame({"sku": list(known), "digest": list(known.values())}, schema=_SCHEMA)
+            self._frames = iter([frame.sort("sku")] if known else [])
+        else:
+            self._frames = _rows(known) if kind == "sqlite" else _lines(known)
+        self._next = _NONE
+
+    def of(self, keys: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Which of ascending `keys` are known, and their digests (may be null); each call beyond the keys of the last."""
+        found = self._until(keys[-1])
+        if found.is_empty():
+            return _same(False, len(keys), pl.Boolean), _same(None, len(keys), pl.Int64)
+        if len(found) == len(keys) and (found["sku"] == keys).all():
+            return _same(True, len(keys), pl.Boolean), found["digest"]
+        found = found.hstack([_same(True, len(found), pl.Boolean).alias("known")])
+        joined = keys.alias("sku").to_frame().join(found, on="sku", how="left", maintain_order="left")
+        return joined["known"].fill_null(False), joined["digest"]
+
+    def _until(self, last: str) -> pl.DataFrame:
+        pieces: list[pl.DataFrame] = []
+        while True:
+            if not self._next.is_empty() and self._next["sku"][-1] >= last:
+                break
+            pieces.append(self._next)
+            following = next(self._frames, None)
+            if following is None:
+                self._next = _NONE
+                return _joined(pieces)
+            self._next = following
+        cut = int(self._next["sku"].search_sorted(last, side="right"))
+        pieces.append(self._next[:cut])
+        self._next = self._next[cut:]
+        return _joined(pieces)
+
+
+def _joined(pieces: list[pl.DataFrame]) -> pl.DataFrame:
+    there = [piece for piece in pieces if len(piece)]
+    return pl.concat(there) if len(there) > 1 else there[0] if there else _NONE
+
+
+def _same(value: bool | None, count: int, kind: type[pl.DataType]) -> pl.Series:
+    return pl.Series([value], dtype=kind).new_from_index(0, count)
+
+
+def _rows(path: str) -> Iterator[pl.DataFrame]:
+    with sqlite.connect(path) as file, file.cursor() as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_ROWS)})
+        cursor.execute("SELECT sku, digest FROM known")
+        for batch in cursor.fetch_record_batch():
+            yield _frame(batch)
+
+
+def _lines(path: str) -> Iterator[pl.DataFrame]:
+    if not os.path.getsize(path):
+        return
+    reader = pyarrow.csv.open_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(column_names=["sku", "digest"], block_size=1 << 19, use_threads=False),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(column_types={"sku": pa.string(), "digest": pa.int64()}),
+    )
+    for batch in reader:
+        yield _frame(batch)
+
+
+def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
+    return as_frame(batch).cast({"digest": pl.Int64})

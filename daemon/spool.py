@@ -1,0 +1,283 @@
+"""Reads a claimed file into a spool of ours: runs of records as sent, each sorted by key, and a manifest of them."""
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Protocol
+
+import msgspec
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from daemon.errors import Refused
+from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
+from daemon.records import Catalogs, Opened, Plan, Source
+
+RUN_BYTES = 8 << 20
+RUN_ROWS = 65_536
+_BATCH_ROWS = 4_000
+_BATCH_BYTES = 1 << 20
+_MERGE_BYTES = 16 << 20  # what one batch of every run may take together, since the merge holds one of each
+_LONGEST_KEY = 1_024  # bytes; a sku has at most 128 characters, and the index holds two keys of every batch
+FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "detail": pl.String()}
+_CHANGING = (
+    "The file was still being written while it was read. Write it under another name and rename it when it is whole."
+)
+_INNER = ("_line", "_cells", "_surplus")
+
+
+class Desk(Protocol):
+    """What a job needs of the child it runs in."""
+
+    def tell(self, reply: Reply) -> None: ...
+
+    def listen(self, wait: bool = False) -> list[Acknowledge]:
+        """What has come in meanwhile; with `wait` at least one. Raises Stopping."""
+        ...
+
+
+class Lost(Exception):
+    """The spool is not there, not whole, or from before a restart of the host."""
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """One record batch of the run file: its run, its first and last key, its rows."""
+
+    run: int
+    first: str
+    last: str
+    rows: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What later jobs must know about a spool. `lines`: the first and last line of each run; `bytes`: of all runs."""
+
+    boot: str
+    header: tuple[str, ...]
+    line: int
+    delimiter: str
+    plan: Plan
+    seen: dict[str, bool]
+    rows: int
+    bytes: int
+    batches: list[Batch]
+    lines: list[tuple[int, int]]
+
+
+def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
+    """Read the file of `job` to its last byte into `job.spool`, which is emptied first.
+
+    Raises OSError when a file of ours cannot be read or written.
+    """
+    _empty(job.spool)
+    before = _state(job.source)
+    source = Source(job.source, job.limits)
+    layout = ""
+    try:
+        opened, plan = catalogs.open(source, job.suffix, job.rules)
+        layout = plan.layout
+        manifest, keys = _spool(job, catalogs, opened, plan, source, desk)
+    except Refused as refused:
+        declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout)
+        return declined if _state(job.source) == before else _changing(declined)
+    sha256 = source.sha256()
+    if _state(job.source) != before:
+        return _changing(Declined("", "", sha256, source.size, layout))
+    _save(job.spool, manifest)
+    return Spooled(
+        sha256=sha256,
+        size=source.size,
+        rows=manifest.rows,
+        layout=layout,
+        columns=["sku", *plan.fields, "digest"],
+        keys=keys,
+        faults=pack(faults(plan)) if plan.faults else None,
+        warnings=len(plan.faults),
+        again=plan.again,
+    )
+
+
+def load(folder: str) -> Manifest:
+    """The manifest of a spool. Raises Lost."""
+    try:
+        with open(os.path.join(folder, "manifest"), "rb") as stored:
+            manifest = msgspec.msgpack.decode(stored.read(), type=Manifest)
+    except (FileNotFoundError, msgspec.MsgspecError) as missing:
+        raise Lost from missing
+    if manifest.boot != _boot():  # runs are not fsynced: after a power cut they may be full of holes
+        raise Lost
+    return manifest
+
+
+def as_frame(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
+    """The same data as a polars frame, its text not copied."""
+    return pl.DataFrame(data.to_reader() if isinstance(data, pa.Table) else data)  # a table itself takes thrice the time
+
+
+def faults(plan: Plan) -> pl.DataFrame:
+    """The warnings of the header line, in the columns of `Checked.faults`."""
+    return pl.DataFrame(list(plan.faults), schema=FAULTS, orient="row")
+
+
+def pack(frame: pl.DataFrame) -> bytes:
+    """A frame as the bytes of an Arrow IPC stream, as they travel in `Block.faults`."""
+    sink = pa.BufferOutputStream()
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _spool(
+    job: Read, catalogs: Catalogs, opened: Opened, plan: Plan, source: Source, desk: Desk
+) -> tuple[Manifest, list[str] | None]:
+    seen: dict[str, bool] = {}
+    with _Runs(job, plan, source.size) as runs, ThreadPoolExecutor(1) as beside:
+        working: Future[None] | None = None  # sorting and writing one run while the parser fills the next
+        gathered: list[pa.RecordBatch] = []
+        size = rows = 0
+        for whole in opened.records:
+            for batch in _parts(whole):
+                catalogs.observe(batch, plan, seen)
+                gathered.append(batch)
+                size, rows = size + batch.nbytes, rows + batch.num_rows
+                if size < RUN_BYTES and rows < RUN_ROWS:
+                    continue
+                desk.listen()
+                if working:
+                    working.result()
+                    desk.tell(Progress(source.done, source.size))
+                working = beside.submit(runs.add, gathered)
+                gathered, size, rows = [], 0, 0
+        if working:
+            working.result()
+        if gathered:
+            runs.add(gathered)
+    manifest = Manifest(
+        _boot(),
+        opened.header,
+        opened.line,
+        opened.delimiter,
+        plan,
+        seen,
+        runs.rows,
+        runs.bytes,
+        runs.batches,
+        runs.lines,
+    )
+    return manifest, runs.keys
+
+
+def _changing(declined: Declined) -> Declined:
+    """Whatever else was found, it was found in a file that was not whole yet."""
+    return msgspec.structs.replace(declined, code="F-CHANGING", message=_CHANGING)
+
+
+def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    if batch.num_rows <= RUN_ROWS:
+        return [batch]
+    return [batch.slice(start, RUN_ROWS) for start in range(0, batch.num_rows, RUN_ROWS)]
+
+
+class _Runs:
+    """Writes run after run into one Arrow file, in batches so small that a merge may hold one of every run."""
+
+    def __init__(self, job: Read, plan: Plan, size: int) -> None:
+        self._path = os.path.join(job.spool, "runs.arrow")
+        self._plan = plan
+        self._most = job.keys
+        self._batch = max(_BATCH_BYTES // 16, min(_BATCH_BYTES, _MERGE_BYTES * RUN_BYTES // max(size, 1)))
+        self._file: pa.NativeFile | None = None
+        self._writer: pa.RecordBatchWriter | None = None
+        self.rows = self.bytes = 0
+        self.batches: list[Batch] = []
+        self.lines: list[tuple[int, int]] = []
+        self.keys: list[str] | None = []
+
+    def __enter__(self) -> "_Runs":
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        if self._writer:
+            self._writer.close()
+        if self._file:
+            self._file.close()
+
+    def add(self, batches: list[pa.RecordBatch]) -> None:
+        """Write one run; `batches` is emptied, so that records are held once only while they are sorted."""
+        self.lines.append((batches[0].column("_line")[0].as_py(), batches[-1].column("_line")[-1].as_py()))
+        added = [self._added(batch) for batch in batches]
+        batches.clear()
+        table = pa.Table.from_batches([batch for batch, _ in added])
+        keys = pl.concat([keys for _, keys in added]) if len(added) > 1 else added[0][1]
+        del added
+        if not keys.is_sorted():
+            order = pl.DataFrame(keys).select(pl.arg_sort_by("_key", maintain_order=True)).to_series()
+            table = table.take(order.to_arrow())
+        self._collect(keys)
+        self._write(table)
+
+    def _added(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pl.Series]:
+        """A batch with `_key` and `_digest`, and its keys."""
+        frame = as_frame(batch)
+        sent = frame[str(self._plan.key)]
+        keys = _keys(sent)
+        raw = [name for name in frame.columns if name not in _INNER and int(name) not in self._plan.marks]
+        digest = frame[[*raw, "_surplus"]].hash_rows()
+        if (keys == sent).all():  # nothing was trimmed: the same buffers serve twice
+            batch = batch.append_column("_key", batch.column(str(self._plan.key)))
+        else:
+            batch = batch.append_column("_key", keys.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
+        return batch.append_column("_digest", digest.to_arrow().view(pa.int64())), keys
+
+    def _collect(self, keys: pl.Series) -> None:
+        self.rows += len(keys)
+        if self.keys is not None:
+            self.keys = None if self.rows > self._most else sorted({*self.keys, *keys.to_list()} - {""})
+
+    def _write(self, table: pa.Table) -> None:
+        if self._writer is None:
+            self._file = pa.OSFile(self._path, "wb")
+            self._writer = pa.ipc.new_file(self._file, table.schema)
+        self.bytes += table.nbytes
+        rows = max(1, min(_BATCH_ROWS, self._batch * table.num_rows // max(table.nbytes, 1)))
+        for batch in table.to_batches(max_chunksize=rows):
+            key = batch.column("_key")
+            self.batches.append(Batch(len(self.lines) - 1, key[0].as_py(), key[-1].as_py(), batch.num_rows))
+            self._writer.write_batch(batch)
+
+
+def _keys(sent: pl.Series) -> pl.Series:
+    keys = sent.str.strip_chars().alias("_key")
+    if pc.max(pc.binary_length(keys.to_arrow())).as_py() > _LONGEST_KEY:
+        key = pl.col("_key")
+        short = key.str.slice(0, _LONGEST_KEY // 4) + key.hash().cast(pl.String)
+        long = key.str.len_bytes() > _LONGEST_KEY
+        keys = keys.to_frame().select(pl.when(long).then(short).otherwise(key).alias("_key")).to_series()
+    return keys
+
+
+def _empty(folder: str) -> None:
+    """An empty folder, whatever stood in it: only files do."""
+    os.makedirs(folder, exist_ok=True)
+    for name in os.listdir(folder):
+        os.unlink(os.path.join(folder, name))
+
+
+def _state(path: bytes) -> tuple[int, int, int]:
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@cache
+def _boot() -> str:
+    with open("/proc/sys/kernel/random/boot_id") as identity:
+        return identity.read().strip()
+
+
+def _save(folder: str, manifest: Manifest) -> None:
+    path = os.path.join(folder, "manifest")
+    with open(path + ".new", "wb") as stored:
+        stored.write(msgspec.msgpack.encode(manifest))
+    os.rename(path + ".new", path)  # a manifest is there only when everything before it is
