@@ -1,0 +1,82 @@
+"""An account as the daemon works with it: its configuration, its folders, how its files are read."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from daemon import __version__
+from daemon.config import AccountConfig, Config
+from daemon.folders import AccountFolders
+from daemon.messages import Limits, Rules
+
+MODES = ("merge", "partial", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One company whose files we handle."""
+
+    name: str
+    config: AccountConfig
+    folders: AccountFolders
+    settle: float  # seconds
+    incomplete_after: float  # seconds
+    limits: Limits
+
+    @property
+    def markers(self) -> bool:
+        """Whether a file is whole only when its marker is there."""
+        return self.config.markers
+
+    @property
+    def limit_bytes(self) -> int:
+        """The size of the largest file that is taken."""
+        return self.limits.bytes
+
+    def rules_for(self, name: bytes, source: str) -> Rules:
+        """How this file is read.
+
+        Its mode is the last dot token of its name, else the account's; one-off uploads merge.
+        """
+        mode = self.config.mode if source == "regular" else "merge"
+        config = self.config
+        return Rules(
+            mode=read_tokens(name)[0] or mode,
+            decimal=config.decimal,
+            currency=config.currency,
+            language=config.language,
+            tax_included=config.tax_included,
+            weight_unit=config.weight_unit,
+            encoding=config.encoding,
+            delimiter=config.delimiter,
+        )
+
+    def rules_version(self, rules: Rules) -> str:
+        """Changes whenever the same file could be read to another result."""
+        return hashlib.sha256(msgspec.msgpack.encode((rules, __version__))).hexdigest()[:16]
+
+
+def read_tokens(name: bytes) -> tuple[str, bool]:
+    """Mode ("" for none) and force from the dot tokens before the extension: `x.replace.force.csv`."""
+    tokens = name.decode("utf-8", "replace").lower().split(".")[1:-1]
+    force = bool(tokens) and tokens[-1] == "force"
+    if force:
+        tokens.pop()
+    return (tokens[-1] if tokens and tokens[-1] in MODES else "", force)
+
+
+def open_accounts(config: Config) -> dict[str, Account]:
+    """The configured accounts, by name."""
+    return {
+        name: Account(
+            name=name,
+            config=account,
+            folders=AccountFolders(Path(config.drop_root) / name),
+            settle=account.settle if account.settle is not None else config.settle,
+            incomplete_after=config.incomplete_after,
+            limits=config.limits,
+        )
+        for name, account in config.accounts.items()
+    }

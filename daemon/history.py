@@ -1,0 +1,108 @@
+"""Writes the history views: the latest uploads, and those of each month."""
+
+import csv
+import io
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from loguru import logger
+
+from daemon.accounts import Account
+from daemon.clock import Clock
+from daemon.errors import Surroundings
+from daemon.folders import SyncFailed
+from daemon.model import View
+from daemon.store import Store
+from daemon.store.uploads import HISTORY
+
+REST = 20  # a view is not rewritten before so many times what its last rewriting took has passed
+TIMES = tuple(HISTORY.index(name) for name in ("received_at", "finished_at"))
+
+
+class History(threading.Thread):
+    """One thread that rewrites views which are behind: at once when it is woken, else within a second."""
+
+    def __init__(
+        self, store: Store, accounts: dict[str, Account], site: str, clock: Clock, stop: threading.Event, fail: Any
+    ) -> None:
+        super().__init__(name="history", daemon=True)
+        self.store = store
+        self.accounts = accounts
+        self.site = site
+        self.clock = clock
+        self.stop = stop
+        self.fail = fail
+        self._woken = threading.Event()
+        self._not_before: dict[tuple[str, str], float] = {}
+
+    def wake(self) -> None:
+        """A line got `done`."""
+        self._woken.set()
+
+    def run(self) -> None:
+        """Rewrite views until the daemon stops."""
+        try:
+            while not self.stop.is_set():
+                self._woken.wait(1.0)
+                self._woken.clear()
+                self._turn_safely()
+        except BaseException as fault:
+            self.fail(fault)
+
+    def _turn_safely(self) -> None:
+        try:
+            self.turn()
+        except Surroundings as fault:
+            logger.error("{}: {}", fault.code, fault.message)
+            self.stop.wait(1.0)
+        except SyncFailed:
+            raise
+        except Exception:
+            logger.opt(exception=True).error("a view could not be written")
+            self.stop.wait(1.0)
+
+    def turn(self, *, rest: bool = True) -> None:
+        """Rewrite the views that are behind and have rested (`rest=False`: all that are behind)."""
+        due: dict[str, list[View]] = {}
+        for view in self.store.views_behind(self.site):
+            rested = self.clock.monotonic() >= self._not_before.get((view.account, view.path), 0)
+            if view.account in self.accounts and (rested or not rest):
+                due.setdefault(view.account, []).append(view)
+        for name, views in due.items():
+            self._write(self.accounts[name], views)
+
+    def _write(self, account: Account, views: Sequence[View]) -> None:
+        """The views of one account share their fsyncs and their note in the store."""
+        start = self.clock.monotonic()
+        with account.folders.outgoing() as batch:
+            for view in views:
+                batch.write_view(view.path, [render(self.store.view_rows(view), account.config.delimiter)])
+        self.store.views_written(views)
+        cost = (self.clock.monotonic() - start) / len(views)
+        for view in views:
+            self._not_before[view.account, view.path] = start + cost * (1 + REST)
+
+
+def render(rows: Iterable[Sequence[Any]], delimiter: str) -> bytes:
+    """History lines as CSV: UTF-8 with BOM, CRLF, times as ISO 8601 in UTC."""
+    file = io.StringIO()
+    file.write("\ufeff")
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
+    writer.writerow(HISTORY)
+    for row in rows:
+        cells = ["" if cell is None else cell for cell in row]
+        for place in TIMES:
+            cells[place] = show_time(row[place])
+        writer.writerow(cells)
+    return file.getvalue().encode("utf-8", "replace")
+
+
+def show_time(moment: int | None) -> str:
+    """Microseconds as "2026-11-21T18:41:07.123456Z"; blank for none."""
+    if moment is None:
+        return ""
+    return (
+        datetime.fromtimestamp(moment // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{moment % 1_000_000:06d}Z"
+    )

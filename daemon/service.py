@@ -1,0 +1,246 @@
+"""The whole life of the daemon: start, turn, stop."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from loguru import logger
+
+from daemon.accounts import open_accounts
+from daemon.children import Children
+from daemon.clock import Clock, SystemClock
+from daemon.config import Config
+from daemon.engine import Embedded
+from daemon.errors import Surroundings
+from daemon.folders import SyncFailed
+from daemon.history import History
+from daemon.identifiers import ulid
+from daemon.instance import Instance
+from daemon.intake import Intake, new_upload
+from daemon.outbox import Outbox
+from daemon.store import Store, open_store
+from daemon.uploads import Uploads
+from daemon.watch import Watch
+from daemon.worker import Worker
+
+RENEW = 10  # seconds between renewals of the leases
+LOOK = 5  # seconds between looks for daemons that died
+HUNG = 900  # seconds after which a worker that shows nothing is taken for hung
+
+
+class Service:
+    """One daemon: its instance, store, accounts, children, workers and threads."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.data_dir = Path(config.data_dir)
+        self.site = read_site(self.data_dir)
+        self.stop = threading.Event()
+        self.fault: BaseException | None = None
+        self.told = ""
+        self.store = prepare_store(config, clock)
+        self.accounts = open_accounts(config)
+        for account in self.accounts.values():
+            account.folders.ensure()
+        self.store.set_accounts(self.site, dict.fromkeys(self.accounts, ""))
+        self.instance = Instance(self.data_dir, ulid(clock.now()))
+        self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
+        self.engine = Embedded()
+        self.children = Children(2)
+        self.history = History(self.store, self.accounts, self.site, clock, self.stop, self.fail)
+        self.outbox = Outbox(self.store, self.accounts, self.site, self.history.wake)
+        self.uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
+        self.workers = [self._make_worker("worker small", True), self._make_worker("worker", False)]
+        self.intake = Intake(list(self.accounts.values()), self.store, clock, self.data_dir, config.rescan)
+        self.wanted = threading.Event()
+        self.orphans = threading.Event()  # a daemon died: what it renamed but did not admit stands in .taken
+        roots = {name: Path(os.fsdecode(account.folders.root)) for name, account in self.accounts.items()}
+        self.watch = Watch(roots, self.hint, clock)
+
+    def run(self, *, once: bool = False) -> int:
+        """Work until a signal (or, `once`, until all that is there is handled). Returns the exit code."""
+        self._listen()
+        self.children.start()
+        self.orphans.set()
+        self.outbox.owing.set()
+        self._try(self.take_over)
+        self._clear_spools()
+        chores = self._schedule()
+        self.watch.start()
+        for thread in (*self.workers, self.history):
+            thread.start()
+        logger.info(
+            "ready: {} account(s), {} worker(s), instance {}", len(self.accounts), len(self.workers), self.instance.id
+        )
+        try:
+            while not self.stop.is_set():
+                pause = self.turn()
+                if once and pause > 0 and self._is_done():
+                    break
+                self.wanted.wait(min(pause, 0.2 if once else 1.0))
+                self.wanted.clear()
+        finally:
+            self._end(chores)
+        return 0 if self.fault is None else 1
+
+    def turn(self) -> float:
+        """One round of the main thread; returns in how many seconds it has something to do again."""
+        self.children.turn()
+        self.watch.turn()
+        if self.orphans.is_set():
+            self.orphans.clear()
+            self._try(self.intake.recover)
+        if self.outbox.owing.is_set():
+            self._try(self.outbox.turn)
+        trouble = next((worker.trouble for worker in self.workers if worker.trouble), None)
+        self.intake.paused(trouble)
+        pause = self._try(self.intake.turn)
+        self.engine.hint()
+        return 1.0 if pause is None else pause
+
+    def hint(self, account: str | None) -> None:
+        """Something moved in an inbox (None: perhaps in any): look there now."""
+        self.intake.hint(account)
+        self.wanted.set()
+
+    def take_over(self) -> None:
+        """Queue again what daemons that died were working on."""
+        dead = self.instance.find_dead(self.store.list_instances())
+        taken = self.store.recover(dead)
+        if dead or taken:
+            logger.warning("{} upload(s) of {} daemon(s) that died go on here", taken, len(dead))
+            self.orphans.set()
+            self.outbox.owing.set()
+            self.wanted.set()
+            self.engine.hint()
+
+    def _clear_spools(self) -> None:
+        """Remove what dead daemons were reading, unless another one lives: it may be reading still."""
+        if len(self.store.list_instances()) == 1:
+            shutil.rmtree(self.data_dir / "spool", ignore_errors=True)
+
+    def fail(self, fault: BaseException) -> None:
+        """Something after which no thread may go on: a failed fsync above all. The daemon ends with exit code 1."""
+        logger.opt(exception=fault).critical("the daemon ends: {}", fault)
+        self.fault = fault
+        if isinstance(fault, SyncFailed):
+            os._exit(1)  # nothing that was not on disk may be believed: no orderly end, the start recovers
+        self.stop.set()
+        self.wanted.set()
+
+    def _make_worker(self, name: str, small: bool) -> Worker:
+        return Worker(
+            name,
+            small,
+            self.store,
+            self.uploads,
+            self.outbox,
+            self.children,
+            self.engine,
+            self.stop,
+            self.instance.id,
+            self.site,
+            self.fail,
+        )
+
+    def _schedule(self) -> BackgroundScheduler:
+        chores = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        chores.add_job(lambda: self._try(lambda: self.store.renew(self.instance.id)), "interval", seconds=RENEW)
+        chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
+        chores.start()
+        return chores
+
+    def _try(self, work: Any) -> Any:
+        """Do it; a fault of the surroundings is told and left to the next round."""
+        try:
+            return work()
+        except Surroundings as fault:
+            if fault.message != self.told:
+                logger.error("{}: {}", fault.code, fault.message)
+            self.told = fault.message
+            return None
+        except SyncFailed as fault:
+            self.fail(fault)
+
+    def _is_done(self) -> bool:
+        return self.intake.is_idle() and self.store.is_idle(self.site)
+
+    def _listen(self) -> None:
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            self.stop.set()
+            self.wanted.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+
+    def _end(self, chores: BackgroundScheduler) -> None:
+        self.stop.set()
+        self.engine.hint()
+        chores.shutdown(wait=False)
+        self.watch.stop()
+        deadline = time.monotonic() + 30
+        for worker in self.workers:
+            worker.join(max(0.1, deadline - time.monotonic()))
+        self.history.wake()
+        self.history.join(5)
+        self.children.stop()
+        self._try(lambda: self.history.turn(rest=False))
+        self._try(lambda: self.store.recover([self.instance.id]))
+        self.store.close()
+        self.instance.leave()
+        logger.info("stopped")
+
+
+def drop(config: Config, store: Store, account: str, file: Path, *, manual: bool, force: bool) -> str:
+    """Hand a file over as if it had come through the account's inbox; returns the upload's id.
+
+    Raises Refused, Surroundings.
+    """
+    owner = open_accounts(config)[account]
+    owner.folders.ensure()
+    clock = SystemClock()
+    store.set_accounts(read_site(Path(config.data_dir)), {account: ""})
+    claimed = owner.folders.taken.place(file, "manual" if manual else "catalog", ulid(clock.now()))
+    store.admit([replace(new_upload(account, claimed), via="cli", force=force)])
+    return claimed.upload_id
+
+
+def read_site(data_dir: Path) -> str:
+    """The name of the place where the files lie: hosts that share `data_dir` are one site. Made at the first start."""
+    file = data_dir / "site"
+    if not file.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        half = data_dir / f".site-{os.getpid()}"
+        half.write_text(ulid(SystemClock().now()))
+        with suppress(FileExistsError):
+            os.link(half, file)  # whoever comes second keeps the first one's
+        half.unlink()
+    return file.read_text().strip()
+
+
+def prepare_store(config: Config, clock: Clock) -> Store:
+    """The store of this configuration with its schema made or checked.
+
+    Raises Surroundings when the schema is of another version.
+    """
+    data_dir = Path(config.data_dir)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = open_store(config.database, data_dir, clock)
+    store.schema.prepare()
+    return store
+
+
+def run(config: Config, *, once: bool = False) -> int:
+    """`tradepost run`: the exit code."""
+    return Service(config, SystemClock()).run(once=once)
