@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+from functools import cache
 
 import adbc_driver_sqlite.dbapi as sqlite
 import polars as pl
@@ -57,13 +58,27 @@ def _tables(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _sqlite(path: str, tables: dict[str, pl.DataFrame]) -> None:
-    with sqlite.connect(path, autocommit=True) as file, file.cursor() as cursor:
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.execute("BEGIN")
-        for name, table in tables.items():
-            cursor.adbc_ingest(name, table, mode="create")
-        cursor.execute("COMMIT")
+    quoted = path.replace("'", "''")  # a parameter would take as long as all the rest
+    try:
+        with _desk().cursor() as cursor:
+            cursor.execute(f"ATTACH '{quoted}' AS block")
+            for pragma in _PRAGMAS:
+                cursor.execute(f"PRAGMA block.{pragma}")
+            cursor.execute("BEGIN")
+            for name, table in tables.items():
+                cursor.adbc_ingest(name, table, mode="create", catalog_name="block")
+            cursor.execute("COMMIT")
+            cursor.execute("DETACH block")  # which closes the file
+    except BaseException:
+        _desk().close()  # in whatever state it is
+        _desk.cache_clear()
+        raise
+
+
+@cache
+def _desk() -> sqlite.Connection:
+    """A connection without a file: to open one for every block would take longer than to write a small one."""
+    return sqlite.connect(":memory:", autocommit=True)
 
 
 def _csv(path: str, tables: dict[str, pl.DataFrame]) -> None:

@@ -108,7 +108,7 @@ class _Checking:
         )
 
     def _rules(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
+        """Rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
         if changed.is_empty():
             return _NO_ROWS, _NO_FAULTS
         sent = lot.source.rows(changed["_at"]).hstack([changed["_known"]])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from daemon.errors import Surroundings
+from daemon.errors import Surroundings, SyncFailed
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -22,14 +22,6 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM)
 _NOT_A_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class SyncFailed(Exception):
-    """An fsync failed, so nobody knows what is on the disk. The daemon ends with exit 1; no fsync is ever repeated."""
-
-    def __init__(self, what: str, error: OSError) -> None:
-        said = f"{what} could not be written to the disk for good ({error.strerror})"
-        super().__init__(f"S-SYNC: {said}; look at the disk. The daemon has to start anew.")
 
 
 @contextmanager
@@ -206,7 +198,7 @@ def sync(descriptor: int, what: str) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        raise SyncFailed(what, error) from error
+        raise SyncFailed(what, error.strerror) from error
 
 
 def sync_names(folder: int, paths: Sequence[tuple[bytes, ...]]) -> None:

@@ -32,6 +32,14 @@ class Surroundings(Exception):
         self.message = message
 
 
+class SyncFailed(Exception):
+    """An fsync failed, so nobody knows what is on the disk. The daemon ends with exit 1; no fsync is ever repeated."""
+
+    def __init__(self, what: str, reason: str | None) -> None:
+        said = f"{what} could not be written to the disk for good ({reason})"
+        super().__init__(f"S-SYNC: {said}; look at the disk. The daemon has to start anew.")
+
+
 class LeaseLost(Exception):
     """Another daemon has taken this process over: whoever sees this stops at once and writes nothing more."""
 

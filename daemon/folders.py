@@ -7,12 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from daemon import disk
-from daemon.disk import SyncFailed
 from daemon.outgoing import Outgoing
 from daemon.sighting import Hold, Sighting, hold
 from daemon.taken import SOURCES, TAKEN, Taken
-
-__all__ = ["AccountFolders", "SyncFailed"]
 
 _INBOX = (b"inbox",)
 _OUTBOX = (b"history", b"errors", b"results", b"reports", b"orders", b"keys")
@@ -48,6 +45,10 @@ class AccountFolders:
             with disk.opened(self.root) as root:
                 # Also where nothing was missing: who made it may have died before it could sync.
                 disk.sync(root, os.fsdecode(self.root))
+
+    def exist(self) -> bool:
+        """Whether our folders are there: they are not while their file system is away."""
+        return os.path.isdir(os.path.join(self.root, TAKEN))
 
     def sight(self) -> list[Sighting]:
         """Everything that lies in the inboxes, names that are never taken included. Raises Surroundings."""

@@ -3,7 +3,7 @@
 import csv
 import io
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +12,13 @@ from loguru import logger
 from daemon.accounts import Account
 from daemon.clock import Clock
 from daemon.errors import Surroundings
-from daemon.folders import SyncFailed
 from daemon.model import View
 from daemon.store import Store
 from daemon.store.uploads import HISTORY
+from daemon.trouble import Trouble
 
 REST = 20  # a view is not rewritten before so many times what its last rewriting took has passed
+PAUSE = 10.0  # seconds before an outbox that refused is tried again
 TIMES = tuple(HISTORY.index(name) for name in ("received_at", "finished_at"))
 
 
@@ -25,64 +26,76 @@ class History(threading.Thread):
     """One thread that rewrites views which are behind: at once when it is woken, else within a second."""
 
     def __init__(
-        self, store: Store, accounts: dict[str, Account], site: str, clock: Clock, stop: threading.Event, fail: Any
+        self,
+        store: Store,
+        accounts: dict[str, Account],
+        clock: Clock,
+        trouble: Trouble,
+        stop: threading.Event,
+        fail: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name="history", daemon=True)
         self.store = store
         self.accounts = accounts
-        self.site = site
         self.clock = clock
+        self.trouble = trouble
         self.stop = stop
         self.fail = fail
         self._woken = threading.Event()
         self._not_before: dict[tuple[str, str], float] = {}
+        self._told: dict[str, str] = {}  # account: what keeps us from its outbox
 
     def wake(self) -> None:
         """A line got `done`."""
         self._woken.set()
 
     def run(self) -> None:
-        """Rewrite views until the daemon stops."""
+        """Write until the daemon stops; what no turn can handle ends it."""
         try:
             while not self.stop.is_set():
                 self._woken.wait(1.0)
                 self._woken.clear()
-                self._turn_safely()
+                try:
+                    self.turn()
+                except Surroundings as fault:
+                    self.stop.wait(self.trouble.note(fault))
         except BaseException as fault:
             self.fail(fault)
 
-    def _turn_safely(self) -> None:
-        try:
-            self.turn()
-        except Surroundings as fault:
-            logger.error("{}: {}", fault.code, fault.message)
-            self.stop.wait(1.0)
-        except SyncFailed:
-            raise
-        except Exception:
-            logger.opt(exception=True).error("a view could not be written")
-            self.stop.wait(1.0)
-
     def turn(self, *, rest: bool = True) -> None:
-        """Rewrite the views that are behind and have rested (`rest=False`: all that are behind)."""
+        """Rewrite the views that are behind and have rested (`rest=False`: all that are behind).
+
+        Raises Surroundings when the store is gone.
+        """
         due: dict[str, list[View]] = {}
-        for view in self.store.views_behind(self.site):
+        for view in self.store.views_behind():
             rested = self.clock.monotonic() >= self._not_before.get((view.account, view.path), 0)
             if view.account in self.accounts and (rested or not rest):
                 due.setdefault(view.account, []).append(view)
         for name, views in due.items():
-            self._write(self.accounts[name], views)
+            self._write_safely(self.accounts[name], views)
 
-    def _write(self, account: Account, views: Sequence[View]) -> None:
-        """The views of one account share their fsyncs and their note in the store."""
+    def _write_safely(self, account: Account, views: Sequence[View]) -> None:
+        """One account whose outbox cannot be written stops no other."""
+        try:
+            cost = self._write(account, views) * REST
+            self._told.pop(account.name, None)
+        except Surroundings as fault:
+            if self._told.get(account.name) != fault.message:
+                logger.error("{}: {}", fault.code, fault.message)
+            self._told[account.name] = fault.message
+            cost = PAUSE
+        for view in views:
+            self._not_before[account.name, view.path] = self.clock.monotonic() + cost
+
+    def _write(self, account: Account, views: Sequence[View]) -> float:
+        """The views of one account share their fsyncs and their note in the store; returns the seconds for each."""
         start = self.clock.monotonic()
         with account.folders.outgoing() as batch:
             for view in views:
                 batch.write_view(view.path, [render(self.store.view_rows(view), account.config.delimiter)])
         self.store.views_written(views)
-        cost = (self.clock.monotonic() - start) / len(views)
-        for view in views:
-            self._not_before[view.account, view.path] = start + cost * (1 + REST)
+        return (self.clock.monotonic() - start) / len(views)
 
 
 def render(rows: Iterable[Sequence[Any]], delimiter: str) -> bytes:

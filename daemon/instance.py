@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+SILENCE = 300.0  # seconds: five leases
+
 
 class Instance:
     """This daemon's lock, `data_dir/instance/<id>`, held until the process ends, however it ends."""
@@ -22,12 +24,20 @@ class Instance:
         self._file = os.open(self.folder / instance_id, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
-    def find_dead(self, others: Iterable[dict[str, Any]]) -> list[str]:
-        """Of these rows of the instance table, the daemons of this host that are gone; their lock files are removed."""
+    def find_dead(self, others: Iterable[dict[str, Any]], site: str) -> list[str]:
+        """Of these rows of the instance table, the daemons of this site that are gone; their lock files are removed.
+
+        On this host a free lock decides at once; elsewhere only long silence does.
+        """
         dead = []
         for other in others:
-            if other["id"] != self.id and other["host"] == self.host and is_free(self.folder / other["id"]):
-                (self.folder / other["id"]).unlink(missing_ok=True)
+            file = self.folder / other["id"]
+            is_silent = other["silent"] > SILENCE
+            if other["id"] == self.id or other["site"] != site:
+                continue
+            if is_silent or (other["host"] == self.host and is_free(file)):
+                if is_free(file):
+                    file.unlink(missing_ok=True)
                 dead.append(other["id"])
         return dead
 

@@ -27,7 +27,7 @@ class Known:
         self._next = _NONE
 
     def of(self, keys: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Which of ascending `keys` are known, and their digests (may be null); each call beyond the keys of the last."""
+        """Which of ascending `keys` are known, and their digests (may be null); each call beyond those of the last."""
         found = self._until(keys[-1])
         if found.is_empty():
             return _same(False, len(keys), pl.Boolean), _same(None, len(keys), pl.Int64)

@@ -18,8 +18,8 @@ _NOBODY = pl.DataFrame(schema={"_line": pl.UInt32, "detail": pl.String})
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """`records`: `_at` (row of `source`), `_key`, `_line`, `_digest`, `_before` (how many lines it overrules), in key and
-    line order, each non-empty key once.
+    """`records`: `_at` (row of `source`), `_key`, `_line`, `_digest`, `_before` (how many lines each overrules), in key
+    and line order, each non-empty key once.
 
     `overruled`: `_line` and `detail` (the line that counts) of lines whose key a later line has; `ignored` counts all.
     """

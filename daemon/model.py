@@ -95,6 +95,7 @@ class End:
     layout: str = ""
     mode: str = ""
     rules_version: str = ""
+    items_version: int | None = None  # when it had been applied
     warnings: int = 0  # of the file as a whole; those of rows came with the blocks
 
 

@@ -17,46 +17,60 @@ class Outbox:
     Every step may be done again: a staged file that is gone was published, an archived one stays.
     """
 
-    def __init__(self, store: Store, accounts: dict[str, Account], site: str, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, accounts: dict[str, Account], wake: Callable[[], None]) -> None:
         self.store = store
         self.accounts = accounts
-        self.site = site
         self.wake = wake
         self.owing = threading.Event()  # something settled could not be published; `turn` tries again
+        self._told: dict[str, str] = {}  # account: what keeps us from its folders
 
     def turn(self) -> None:
-        """Publish everything that is settled and was not published: after a start, a take-over, or a fault."""
+        """Publish everything that is settled and was not published: after a start, a take-over, or a fault.
+
+        Raises Surroundings when the store is gone; it is still owing then.
+        """
         self.owing.clear()
-        while finished := [each for each in self.store.finished(self.site) if each.account in self.accounts]:
-            self._publish(finished)
-            if self.owing.is_set():
-                return
+        try:
+            while finished := self.store.finished():
+                self._publish(finished)
+                if self.owing.is_set():
+                    return
+        except Surroundings:
+            self.owing.set()
+            raise
 
     def publish(self, ids: Sequence[str]) -> None:
         """Publish these settled uploads; a fault of the surroundings is logged and tried again by `turn`."""
         try:
-            self._publish(self.store.finished(self.site, ids))
+            self._publish(self.store.finished(ids))
         except Surroundings as fault:
             logger.error("{}: {}", fault.code, fault.message)
             self.owing.set()
 
     def _publish(self, finished: Sequence[Finished]) -> None:
-        """Account by account: their folders are synced once for all that goes there."""
+        """Account by account: one whose folders cannot be used stops no other."""
         done: list[Finished] = []
-        for name in sorted({each.account for each in finished}):
+        for name in sorted({each.account for each in finished} & self.accounts.keys()):
             own = [each for each in finished if each.account == name]
             try:
-                with self.accounts[name].folders.outgoing() as batch:
-                    for upload in own:
-                        for answer in upload.answers:
-                            batch.publish(upload.id, answer.staged, answer.path)
-                        if not batch.archive(upload):
-                            logger.error("the file of upload {} is in none of our folders", upload.id)
+                self._publish_account(self.accounts[name], own)
             except Surroundings as fault:
-                logger.error("{}: {}", fault.code, fault.message)
+                if self._told.get(name) != fault.message:
+                    logger.error("{}: {}", fault.code, fault.message)
+                self._told[name] = fault.message
                 self.owing.set()
             else:
+                self._told.pop(name, None)
                 done += own
         if done:
             self.store.finish(done)
             self.wake()
+
+    def _publish_account(self, account: Account, finished: Sequence[Finished]) -> None:
+        """Its folders are synced once for all that goes there."""
+        with account.folders.outgoing() as batch:
+            for upload in finished:
+                for answer in upload.answers:
+                    batch.publish(upload.id, answer.staged, answer.path)
+                if not batch.archive(upload):
+                    logger.error("the file of upload {} is in none of our folders", upload.id)

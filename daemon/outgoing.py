@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from daemon import disk
 from daemon.errors import Surroundings
-from daemon.taken import SOURCES, TAKEN, VIEW, Upload, archive_path
+from daemon.taken import SOURCES, TAKEN, VIEW, Upload, answers_cell, archive_path, sign
 
 _OUTBOX = b"outbox"
 
@@ -21,19 +21,21 @@ class Outgoing:
         self._safe = safe  # folders above those we write into that this process has synced
         self._touched: set[tuple[bytes, ...]] = set()
         self._emptied: set[bytes] = set()
+        self._archived: set[bytes] = set()  # uploads of which everything has left
 
     def publish(self, upload_id: str, staged: str, path: str) -> bool:
         """Move a staged answer to its `path` below `outbox/`; False if it has been. Raises Surroundings, SyncFailed."""
         *folders, name = (_OUTBOX, *os.fsencode(path).split(b"/"))
-        cell = f"{upload_id}.answers".encode()
+        token, _, file = staged.partition("/")
+        cell = answers_cell(upload_id, token)
         with disk.surroundings(self._show(folders)), disk.made(self._root, *folders, unlink=True) as folder:
             self._touched.add(tuple(folders))
-            if not self._holds(cell, os.fsencode(staged)):
+            if not self._holds(cell, os.fsencode(file)):
                 return False
             with disk.opened(self._root, TAKEN, cell) as own:
-                with disk.reading(os.fsencode(staged), own) as answer:
+                with disk.reading(os.fsencode(file), own) as answer:
                     disk.share(answer, folder)
-                disk.move(os.fsencode(staged), own, name, folder, replace=True)
+                disk.move(os.fsencode(file), own, name, folder, replace=True)
             return True
 
     def archive(self, upload: Upload) -> bool:
@@ -49,12 +51,13 @@ class Outgoing:
                 if self._holds(cell, upload.name):
                     with disk.opened(self._root, TAKEN, cell) as own:
                         _archive(upload.name, own, name, folder)
+            self._archived.add(upload.id.encode())
             return _is_file(name, folder)
 
     def write_view(self, path: str, chunks: Iterable[bytes]) -> None:
         """Replace a view below `outbox/`; a link in its place goes, unfollowed. Raises Surroundings, SyncFailed."""
         *folders, name = (_OUTBOX, *os.fsencode(path).split(b"/"))
-        half = b"%s%d-%s" % (VIEW, os.getpid(), os.urandom(8).hex().encode())
+        half = b"%s%s-%s" % (VIEW, sign(), os.urandom(8).hex().encode())
         with disk.surroundings(self._show(folders)), disk.opened(self._root, TAKEN) as taken:
             try:
                 disk.write(half, taken, chunks)
@@ -81,6 +84,20 @@ class Outgoing:
             with disk.opened_at(TAKEN, root) as taken:
                 for cell in self._emptied:
                     disk.remove_folder(cell, taken)
+                if self._remove_stale(taken):
+                    disk.sync(taken, self._show([TAKEN]))
+
+    def _remove_stale(self, taken: int) -> bool:
+        """Answers that an earlier claim of these uploads had staged, before its daemon died or froze."""
+        found = False
+        for cell in map(os.fsencode, os.listdir(taken) if self._archived else []):
+            upload_id, _, kind = cell.partition(b".")
+            if upload_id in self._archived and kind.startswith(b"answers-"):
+                with suppress(FileNotFoundError), disk.opened_at(cell, taken) as own:
+                    for name in map(os.fsencode, os.listdir(own)):
+                        disk.remove(name, own)
+                found = disk.remove_folder(cell, taken) or found
+        return found
 
     def _holds(self, cell: bytes, name: bytes) -> bool:
         try:

@@ -17,12 +17,15 @@ import pyarrow as pa
 from daemon.errors import Code
 from daemon.messages import Limits, Rules
 
+BLANKS = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+"""What does not count around a cell: the white space of Unicode, to which Python's own `strip` adds four controls."""
+
 _BEHIND = 2  # chunks read and not yet hashed
 _BESIDE = 1 << 20  # bytes of a file that are worth a thread of their own
 
 
 class Source:
-    """The bytes of a claimed file. Whatever is read through `open()` is counted and hashed on the way, once, in order."""
+    """The bytes of a claimed file. Whatever is read through `open()` is counted and hashed on the way, in order."""
 
     def __init__(self, path: bytes, limits: Limits) -> None:
         self.path = path
@@ -34,7 +37,7 @@ class Source:
         self._hashing: deque[Future[None]] = deque()
 
     def open(self) -> BinaryIO:
-        """The file from its first byte, as a reader for whom hashing is free (of a large file it happens in a thread beside the parser).
+        """The file from its first byte, as a reader for whom hashing is free: of a large file it is done in a thread.
 
         Opening again (another encoding is tried) starts hash and count anew.
         """
@@ -97,9 +100,12 @@ class _Hashed:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file whose header was found. `records` yields batches, in file order, none empty, with string columns named by position
-    ("0", "1", …, cells exactly as sent, "" for blank), `_line` (uint32, physical line on which the record begins), `_cells` (uint32,
-    null unless the record has another number of cells than the header) and `_surplus` (string, JSON list of the cells beyond)."""
+    """A file whose header was found. `records` yields batches, in file order, none empty.
+
+    Their columns: strings named by position ("0", "1", …, cells exactly as sent, "" for blank), `_line` (uint32,
+    physical line on which the record begins), `_cells` (uint32, null unless the record has another number of cells than
+    the header) and `_surplus` (string, JSON list of the cells beyond).
+    """
 
     header: tuple[str, ...]
     line: int  # of the header
@@ -110,7 +116,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a header means. `fields` are the item columns its rows touch, in the order the blocks carry them (without sku and digest)."""
+    """What a header means. `fields`: item columns its rows touch, as the blocks carry them, without sku and digest."""
 
     layout: str
     header: tuple[str, ...]
@@ -124,10 +130,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`rows`: accepted rows in the order they came, columns `_line`, `_op` ("new" | "known" | "gone" | "none"), `sku`, then `Plan.fields` typed.
+    """`rows`: accepted rows in the order they came: `_line`, `_op` (new, known, gone, none), `sku`, then `Plan.fields`.
 
-    `faults`: columns `_line` (uint32), `field` (the sender's own column name), `code`, `detail` (string, null when there is none);
-    a row with a fault whose code is an error is not in `rows`; warnings leave it there. `ignored` counts rows that ask for nothing.
+    `faults`: columns `_line` (uint32), `field` (the sender's own column name), `code`, `detail` (string, null when
+    there is none); a row with a fault whose code is an error is not in `rows`; warnings leave it there. `ignored`
+    counts rows that ask for nothing.
     """
 
     rows: pl.DataFrame
@@ -141,15 +148,15 @@ class Catalogs(Protocol):
     CODES: Mapping[str, Code]
 
     def open(self, source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
-        """Find encoding, dialect, header, layout. Raises Refused with an F- or H- code; may raise it while `records` is read."""
+        """Find encoding, dialect, header, layout. Raises Refused (F-, H-), perhaps only while `records` is read."""
         ...
 
     def observe(self, batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
-        """Note in `seen` what only the whole file can tell (its decimal sign); kept with the spool, handed to `check`."""
+        """Note in `seen` what only the whole file can tell (its decimal sign); kept with the spool for `check`."""
         ...
 
     def check(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
-        """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku) and `_known` (bool)."""
+        """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku), `_known` (bool)."""
         ...
 
     def severity(self, code: str) -> str:

@@ -49,7 +49,7 @@ class Runs:
         return (self._batches.get_batch(at) for at, batch in enumerate(self._index) if batch.run == number)
 
     def stretches(self, rows: int) -> Iterator[tuple[pa.Table, bool]]:
-        """The records of the file as consecutive stretches of its key order, each of about `rows` rows; if it is the last.
+        """The records of the file as consecutive stretches of its key order, of about `rows` rows; True: the last.
 
         Within a stretch, pieces of several runs follow each other in the order of the runs: a stable sort by `_key`
         brings it into order of key and line. A key may go on in the next stretch, there with later lines only.

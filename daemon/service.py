@@ -5,35 +5,40 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
-from daemon.accounts import open_accounts
+from daemon.accounts import Account, open_accounts
 from daemon.children import Children
 from daemon.clock import Clock, SystemClock
+from daemon.codes import sentence
 from daemon.config import Config
+from daemon.config_file import load
 from daemon.engine import Embedded
-from daemon.errors import Surroundings
-from daemon.folders import SyncFailed
+from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
 from daemon.history import History
 from daemon.identifiers import ulid
 from daemon.instance import Instance
 from daemon.intake import Intake, new_upload
 from daemon.outbox import Outbox
 from daemon.store import Store, open_store
+from daemon.trouble import Trouble
 from daemon.uploads import Uploads
 from daemon.watch import Watch
 from daemon.worker import Worker
 
 RENEW = 10  # seconds between renewals of the leases
 LOOK = 5  # seconds between looks for daemons that died
-HUNG = 900  # seconds after which a worker that shows nothing is taken for hung
+PATIENCE = 20  # seconds for the work in hand at the end
+FIXED = ("drop_root", "data_dir", "database")
+
+T = TypeVar("T")
 
 
 class Service:
@@ -45,48 +50,61 @@ class Service:
         self.data_dir = Path(config.data_dir)
         self.site = read_site(self.data_dir)
         self.stop = threading.Event()
-        self.fault: BaseException | None = None
-        self.told = ""
-        self.store = prepare_store(config, clock)
-        self.accounts = open_accounts(config)
-        for account in self.accounts.values():
-            account.folders.ensure()
-        self.store.set_accounts(self.site, dict.fromkeys(self.accounts, ""))
-        self.instance = Instance(self.data_dir, ulid(clock.now()))
-        self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
-        self.engine = Embedded()
-        self.children = Children(2)
-        self.history = History(self.store, self.accounts, self.site, clock, self.stop, self.fail)
-        self.outbox = Outbox(self.store, self.accounts, self.site, self.history.wake)
-        self.uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
-        self.workers = [self._make_worker("worker small", True), self._make_worker("worker", False)]
-        self.intake = Intake(list(self.accounts.values()), self.store, clock, self.data_dir, config.rescan)
         self.wanted = threading.Event()
         self.orphans = threading.Event()  # a daemon died: what it renamed but did not admit stands in .taken
-        roots = {name: Path(os.fsdecode(account.folders.root)) for name, account in self.accounts.items()}
-        self.watch = Watch(roots, self.hint, clock)
+        self.signals: set[int] = set()
+        self.fault: BaseException | None = None
+        self.trouble = Trouble(clock)
+        self.store = prepare_store(config, clock)
+        self.instance = Instance(self.data_dir, ulid(clock.now()))
+        self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
+        self.accounts: dict[str, Account] = {}
+        self._open_accounts(config)
+        self.engine = Embedded()
+        self.children = Children(2)
+        self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail)
+        self.outbox = Outbox(self.store, self.accounts, self.history.wake)
+        self.uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
+        self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
+
+    def _open_accounts(self, config: Config) -> None:
+        """Work for the accounts of this configuration from now on. Raises Surroundings."""
+        opened = open_accounts(config)
+        self.store.set_accounts(self.site, list(opened))
+        with_work = self.store.find_open()
+        for account in opened.values():
+            if account.name in with_work and not account.folders.exist():
+                raise Surroundings(
+                    "S-FOLDER", sentence("S-FOLDER", detail=f"{os.fsdecode(account.folders.root)} is away")
+                )
+            account.folders.ensure()
+        self.accounts.update(opened)
+        for gone in self.accounts.keys() - opened.keys():
+            del self.accounts[gone]
+        self.intake = Intake(list(opened.values()), self.store, self.clock, self.data_dir, config.rescan)
+        roots = {name: Path(os.fsdecode(account.folders.root)) for name, account in opened.items()}
+        self.watch = Watch(roots, self.hint, self.clock)
 
     def run(self, *, once: bool = False) -> int:
         """Work until a signal (or, `once`, until all that is there is handled). Returns the exit code."""
-        self._listen()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda given, _frame: self.signals.add(given))  # nothing else is safe in a handler
         self.children.start()
         self.orphans.set()
         self.outbox.owing.set()
         self._try(self.take_over)
-        self._clear_spools()
+        self._try(self._clear_spools)
         chores = self._schedule()
         self.watch.start()
         for thread in (*self.workers, self.history):
             thread.start()
-        logger.info(
-            "ready: {} account(s), {} worker(s), instance {}", len(self.accounts), len(self.workers), self.instance.id
-        )
+        logger.info("ready: {} account(s), instance {}", len(self.accounts), self.instance.id)
         try:
             while not self.stop.is_set():
                 pause = self.turn()
                 if once and pause > 0 and self._is_done():
                     break
-                self.wanted.wait(min(pause, 0.2 if once else 1.0))
+                self.wanted.wait(min(pause, 0.5))
                 self.wanted.clear()
         finally:
             self._end(chores)
@@ -94,18 +112,39 @@ class Service:
 
     def turn(self) -> float:
         """One round of the main thread; returns in how many seconds it has something to do again."""
-        self.children.turn()
+        if self.signals & {signal.SIGTERM, signal.SIGINT}:
+            self.stop.set()
+            return 0
+        if signal.SIGHUP in self.signals:
+            self.signals.discard(signal.SIGHUP)
+            self._try(self.reload)
+        self._try(self.children.turn)
         self.watch.turn()
         if self.orphans.is_set():
             self.orphans.clear()
             self._try(self.intake.recover)
         if self.outbox.owing.is_set():
             self._try(self.outbox.turn)
-        trouble = next((worker.trouble for worker in self.workers if worker.trouble), None)
-        self.intake.paused(trouble)
+        self.intake.paused(self.trouble.reason())
         pause = self._try(self.intake.turn)
         self.engine.hint()
         return 1.0 if pause is None else pause
+
+    def reload(self) -> None:
+        """SIGHUP: read the configuration again; one with a fault changes nothing. Raises Surroundings."""
+        try:
+            config = load(self.config.path)
+        except ConfigurationFault as faults:
+            logger.error("the configuration was not taken over:\n{}", faults)
+            return
+        if any(getattr(config, key) != getattr(self.config, key) for key in FIXED):
+            logger.error("{} cannot change while the daemon runs: stop and start it", ", ".join(FIXED))
+            return
+        self.watch.stop()
+        self.config = config
+        self._open_accounts(config)
+        self.watch.start()
+        logger.info("the configuration was read again: {} account(s)", len(self.accounts))
 
     def hint(self, account: str | None) -> None:
         """Something moved in an inbox (None: perhaps in any): look there now."""
@@ -114,7 +153,7 @@ class Service:
 
     def take_over(self) -> None:
         """Queue again what daemons that died were working on."""
-        dead = self.instance.find_dead(self.store.list_instances())
+        dead = self.instance.find_dead(self.store.list_instances(), self.site)
         taken = self.store.recover(dead)
         if dead or taken:
             logger.warning("{} upload(s) of {} daemon(s) that died go on here", taken, len(dead))
@@ -125,7 +164,7 @@ class Service:
 
     def _clear_spools(self) -> None:
         """Remove what dead daemons were reading, unless another one lives: it may be reading still."""
-        if len(self.store.list_instances()) == 1:
+        if [each["id"] for each in self.store.list_instances() if each["site"] == self.site] == [self.instance.id]:
             shutil.rmtree(self.data_dir / "spool", ignore_errors=True)
 
     def fail(self, fault: BaseException) -> None:
@@ -137,7 +176,7 @@ class Service:
         self.stop.set()
         self.wanted.set()
 
-    def _make_worker(self, name: str, small: bool) -> Worker:
+    def _make_worker(self, name: str, *, small: bool) -> Worker:
         return Worker(
             name,
             small,
@@ -146,9 +185,9 @@ class Service:
             self.outbox,
             self.children,
             self.engine,
+            self.trouble,
             self.stop,
             self.instance.id,
-            self.site,
             self.fail,
         )
 
@@ -156,45 +195,42 @@ class Service:
         chores = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        chores.add_job(lambda: self._try(lambda: self.store.renew(self.instance.id)), "interval", seconds=RENEW)
+        chores.add_job(lambda: self._try(self._renew), "interval", seconds=RENEW)
         chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
         chores.start()
         return chores
 
-    def _try(self, work: Any) -> Any:
+    def _renew(self) -> None:
+        self.store.renew(self.instance.id, self.site, self.instance.host, os.getpid())
+
+    def _try(self, work: Callable[[], T]) -> T | None:
         """Do it; a fault of the surroundings is told and left to the next round."""
         try:
             return work()
         except Surroundings as fault:
-            if fault.message != self.told:
-                logger.error("{}: {}", fault.code, fault.message)
-            self.told = fault.message
-            return None
+            self.trouble.note(fault)
+        except OSError as fault:  # no more processes or descriptors
+            self.trouble.note(Surroundings("S-DISK", sentence("S-DISK", detail=fault)))
         except SyncFailed as fault:
             self.fail(fault)
+        return None
 
     def _is_done(self) -> bool:
-        return self.intake.is_idle() and self.store.is_idle(self.site)
-
-    def _listen(self) -> None:
-        def on_signal(number: int, _frame: FrameType | None) -> None:
-            self.stop.set()
-            self.wanted.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, on_signal)
+        return self.intake.is_idle() and self._try(self.store.find_open) == set()
 
     def _end(self, chores: BackgroundScheduler) -> None:
         self.stop.set()
         self.engine.hint()
         chores.shutdown(wait=False)
         self.watch.stop()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         for worker in self.workers:
             worker.join(max(0.1, deadline - time.monotonic()))
+        self.children.stop()  # a worker that still waits for one learns so, and what it had is gone on with later
+        for worker in self.workers:
+            worker.join(2)
         self.history.wake()
         self.history.join(5)
-        self.children.stop()
         self._try(lambda: self.history.turn(rest=False))
         self._try(lambda: self.store.recover([self.instance.id]))
         self.store.close()
@@ -210,7 +246,7 @@ def drop(config: Config, store: Store, account: str, file: Path, *, manual: bool
     owner = open_accounts(config)[account]
     owner.folders.ensure()
     clock = SystemClock()
-    store.set_accounts(read_site(Path(config.data_dir)), {account: ""})
+    store.set_accounts(read_site(Path(config.data_dir)), [account])
     claimed = owner.folders.taken.place(file, "manual" if manual else "catalog", ulid(clock.now()))
     store.admit([replace(new_upload(account, claimed), via="cli", force=force)])
     return claimed.upload_id

@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 
 from daemon.errors import Refused
 from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
-from daemon.records import Catalogs, Opened, Plan, Source
+from daemon.records import BLANKS, Catalogs, Opened, Plan, Source
 
 RUN_BYTES = 8 << 20
 RUN_ROWS = 65_536
 _BATCH_ROWS = 4_000
 _BATCH_BYTES = 1 << 20
 _MERGE_BYTES = 16 << 20  # what one batch of every run may take together, since the merge holds one of each
+_BUFFER = 1 << 16  # bytes; what is larger is written at once
 _LONGEST_KEY = 1_024  # bytes; a sku has at most 128 characters, and the index holds two keys of every batch
 FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "detail": pl.String()}
 _CHANGING = (
@@ -112,7 +113,9 @@ def load(folder: str) -> Manifest:
 
 def as_frame(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
     """The same data as a polars frame, its text not copied."""
-    return pl.DataFrame(data.to_reader() if isinstance(data, pa.Table) else data)  # a table itself takes thrice the time
+    return pl.DataFrame(
+        data.to_reader() if isinstance(data, pa.Table) else data
+    )  # a table itself takes thrice the time
 
 
 def faults(plan: Plan) -> pl.DataFrame:
@@ -221,15 +224,14 @@ class _Runs:
     def _added(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pl.Series]:
         """A batch with `_key` and `_digest`, and its keys."""
         frame = as_frame(batch)
-        sent = frame[str(self._plan.key)]
+        sent = batch.column(str(self._plan.key))
         keys = _keys(sent)
+        if keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
+            keys = sent
         raw = [name for name in frame.columns if name not in _INNER and int(name) not in self._plan.marks]
         digest = frame[[*raw, "_surplus"]].hash_rows()
-        if (keys == sent).all():  # nothing was trimmed: the same buffers serve twice
-            batch = batch.append_column("_key", batch.column(str(self._plan.key)))
-        else:
-            batch = batch.append_column("_key", keys.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
-        return batch.append_column("_digest", digest.to_arrow().view(pa.int64())), keys
+        batch = batch.append_column("_key", keys).append_column("_digest", digest.to_arrow().view(pa.int64()))
+        return batch, pl.Series("_key", keys)
 
     def _collect(self, keys: pl.Series) -> None:
         self.rows += len(keys)
@@ -238,7 +240,7 @@ class _Runs:
 
     def _write(self, table: pa.Table) -> None:
         if self._writer is None:
-            self._file = pa.OSFile(self._path, "wb")
+            self._file = pa.BufferedOutputStream(pa.OSFile(self._path, "wb"), _BUFFER)
             self._writer = pa.ipc.new_file(self._file, table.schema)
         self.bytes += table.nbytes
         rows = max(1, min(_BATCH_ROWS, self._batch * table.num_rows // max(table.nbytes, 1)))
@@ -248,14 +250,15 @@ class _Runs:
             self._writer.write_batch(batch)
 
 
-def _keys(sent: pl.Series) -> pl.Series:
-    keys = sent.str.strip_chars().alias("_key")
-    if pc.max(pc.binary_length(keys.to_arrow())).as_py() > _LONGEST_KEY:
-        key = pl.col("_key")
-        short = key.str.slice(0, _LONGEST_KEY // 4) + key.hash().cast(pl.String)
-        long = key.str.len_bytes() > _LONGEST_KEY
-        keys = keys.to_frame().select(pl.when(long).then(short).otherwise(key).alias("_key")).to_series()
-    return keys
+def _keys(sent: pa.Array) -> pa.Array:
+    keys = pc.utf8_trim(sent, characters=BLANKS)
+    if pc.max(pc.binary_length(keys)).as_py() <= _LONGEST_KEY:
+        return keys
+    key = pl.col("key")
+    short = key.str.slice(0, _LONGEST_KEY // 4) + key.hash().cast(pl.String)
+    long = key.str.len_bytes() > _LONGEST_KEY
+    cut = pl.DataFrame({"key": pl.Series(keys)}).select(pl.when(long).then(short).otherwise(key)).to_series()
+    return cut.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
 
 
 def _empty(folder: str) -> None:
@@ -277,7 +280,6 @@ def _boot() -> str:
 
 
 def _save(folder: str, manifest: Manifest) -> None:
-    path = os.path.join(folder, "manifest")
-    with open(path + ".new", "wb") as stored:
+    """Last of all: a manifest is there only when everything else is, and one that is cut short cannot be decoded."""
+    with open(os.path.join(folder, "manifest"), "wb") as stored:
         stored.write(msgspec.msgpack.encode(manifest))
-    os.rename(path + ".new", path)  # a manifest is there only when everything before it is

@@ -1,10 +1,12 @@
-"""What stands in `.taken`, ours alone: claimed files in `<upload_id>.<source>/`, answers in `<upload_id>.answers/`."""
+"""What stands in `.taken`, ours alone: claimed files in `<upload_id>.<source>/`, answers in
+`<upload_id>.answers-<token>/`: a daemon thawed late must not touch what its heir has staged."""
 
 import os
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -54,7 +56,7 @@ class Standing:
     """A folder in `.taken`, and the file in it if it has one."""
 
     upload_id: str
-    source: str  # catalog | manual | commands | stores | answers
+    source: str  # catalog | manual | commands | stores | answers-<token>
     name: bytes | None
     changed_at: int  # UTC microseconds: when its folder last changed
 
@@ -178,6 +180,8 @@ class Taken:
         A file of another owner becomes a copy of ours first. Raises Surroundings, SyncFailed, Refused (F-CHANGING).
         """
         with disk.surroundings(self._where):
+            with disk.opened(self._root, TAKEN):
+                pass  # a file system that is away is no lost file
             for source in SOURCES:
                 cell = _cell(upload.id, source)
                 with suppress(FileNotFoundError), disk.opened(self._root, TAKEN, cell) as own:
@@ -195,9 +199,9 @@ class Taken:
             return os.path.join(self._root, *path)
         return None
 
-    def stage(self, upload_id: str) -> bytes:
+    def stage(self, upload_id: str, token: int) -> bytes:
         """The path of an empty folder for the answers of an upload. Raises Surroundings."""
-        cell = _cell(upload_id, "answers")
+        cell = answers_cell(upload_id, str(token))
         with disk.surroundings(self._where), disk.opened(self._root, TAKEN) as taken:
             disk.make(cell, taken, 0o700)
             with disk.opened_at(cell, taken) as own:
@@ -205,9 +209,9 @@ class Taken:
                     disk.remove(name, own)  # of an attempt that died
         return os.path.join(self._root, TAKEN, cell)
 
-    def sync_answers(self, upload_id: str) -> None:
+    def sync_answers(self, upload_id: str, token: int) -> None:
         """Bring staged answers to the disk for good: now a row may name them. Raises Surroundings, SyncFailed."""
-        cell = _cell(upload_id, "answers")
+        cell = answers_cell(upload_id, str(token))
         with disk.surroundings(self._where), disk.opened(self._root, TAKEN) as taken:
             with disk.opened_at(cell, taken) as own:
                 answers = [os.fsencode(name) for name in os.listdir(own)]
@@ -215,10 +219,29 @@ class Taken:
             disk.sync(taken, self._where)
 
 
+def answers_cell(upload_id: str, token: str) -> bytes:
+    """The name of the folder in which a claim of an upload stages its answers."""
+    return f"{upload_id}.answers-{token}".encode()
+
+
+@lru_cache(maxsize=1)
+def sign() -> bytes:
+    """This process among all that were and will be: its number, and when it began."""
+    return _find_sign(b"%d" % os.getpid())
+
+
+def _find_sign(pid: bytes) -> bytes:
+    try:
+        with open(b"/proc/%s/stat" % pid, "rb") as file:
+            return b"%s.%s" % (pid, file.read().rpartition(b")")[2].split()[19])
+    except FileNotFoundError:
+        return b""
+
+
 def _is_being_written(half: bytes) -> bool:
     """Whether the process that began this view lives; on another host it may, and then writes its view once more."""
     writer = half.removeprefix(VIEW).split(b"-")[0]
-    return os.path.exists(b"/proc/" + writer)
+    return writer == _find_sign(writer.split(b".")[0])
 
 
 def archive_path(upload: Upload) -> tuple[bytes, ...]:

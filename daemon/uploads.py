@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 from loguru import logger
@@ -59,7 +60,10 @@ class Uploads:
 
         Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen.
         """
-        return _Upload(self, claim, child).perform()
+        end = _Upload(self, claim, child).perform()
+        # read now: a file behind this one in the same run may change the same items before both are settled
+        end.items_version = self.store.items_version(claim.account)
+        return end
 
 
 class _Upload:
@@ -93,8 +97,10 @@ class _Upload:
         except OSError as fault:
             raise Surroundings("S-DISK", sentence("S-DISK", detail=f"{self.spool}: {fault.strerror}")) from fault
         finally:
-            if self.known and not self.known.exception():
-                os.unlink(self.known.result())
+            if self.known:
+                self.known.exception()  # it has ended, one way or the other
+                with suppress(FileNotFoundError):
+                    os.unlink(self._known_path())
             shutil.rmtree(self.spool, ignore_errors=True)
 
     def _answer(self, read: Spooled | Declined) -> End:
@@ -157,12 +163,16 @@ class _Upload:
 
     def _render(self, end: End) -> None:
         faults = self.store.faults(self.claim.id)
-        job = Render(str(self.spool), faults, self.taken.stage(self.claim.id), self.rules)
+        job = Render(str(self.spool), faults, self.taken.stage(self.claim.id, self.claim.token), self.rules)
         for reply in self._ask(job):
             if isinstance(reply, Rendered):
-                self.taken.sync_answers(self.claim.id)
+                self.taken.sync_answers(self.claim.id, self.claim.token)
                 stem = f"errors/{answer_stem(self.claim.id, self.claim.name)}"
-                end.answers = [Answer(name, f"{stem}.{name}") for name in (reply.errors, reply.warnings) if name]
+                end.answers = [
+                    Answer(f"{self.claim.token}/{name}", f"{stem}.{name}")
+                    for name in (reply.errors, reply.warnings)
+                    if name
+                ]
                 end.error_file = f"{stem}.{reply.errors}" if reply.errors else ""
                 return
         raise Unforeseen("a child ended its answers without saying so")
@@ -172,8 +182,7 @@ class _Upload:
         if self.claim.weight < SMALL:
             return
         known = self.known = Future()
-        path = self.spool.with_name(f"{self.spool.name}.known")  # beside the spool, which the child makes anew
-        path.unlink(missing_ok=True)
+        path = self._known_path()
 
         def export() -> None:
             try:
@@ -183,6 +192,9 @@ class _Upload:
                 known.set_exception(fault)
 
         threading.Thread(target=export, name=f"export {self.claim.id}", daemon=True).start()
+
+    def _known_path(self) -> Path:
+        return self.spool.with_name(f"{self.spool.name}.known")  # beside the spool, which the child makes anew
 
     def _ask(self, job: Read | Check | Render) -> Iterator[Reply]:
         """The child's replies; what it could not do becomes the exception it is."""

@@ -1,7 +1,6 @@
 """A worker: claim, perform, settle, publish, until the daemon stops. Only here an exception becomes a state."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from loguru import logger
@@ -9,15 +8,15 @@ from loguru import logger
 from daemon.children import Children
 from daemon.codes import sentence
 from daemon.engine import Engine
-from daemon.errors import ChildDied, LeaseLost, Surroundings
-from daemon.folders import SyncFailed
+from daemon.errors import ChildDied, LeaseLost, Surroundings, SyncFailed
 from daemon.model import Claim, End
 from daemon.outbox import Outbox
 from daemon.store import Store
+from daemon.trouble import Trouble
 from daemon.uploads import Stopped, Unforeseen, Uploads
 
 STRIKES = 3  # exceptions nobody foresaw, or dead children, without a finished block between them
-LONGEST_PAUSE = 60.0  # seconds
+LEND = 600.0  # seconds to wait for a child: one that died is replaced long before
 
 
 class Worker(threading.Thread):
@@ -25,7 +24,7 @@ class Worker(threading.Thread):
 
     def __init__(
         self, name: str, small: bool, store: Store, uploads: Uploads, outbox: Outbox, children: Children,
-        engine: Engine, stop: threading.Event, instance: str, site: str, fail: Callable[[BaseException], None],
+        engine: Engine, trouble: Trouble, stop: threading.Event, instance: str, fail: Callable[[BaseException], None],
     ) -> None:  # fmt: skip
         super().__init__(name=name, daemon=True)
         self.small = small
@@ -34,18 +33,15 @@ class Worker(threading.Thread):
         self.outbox = outbox
         self.children = children
         self.engine = engine
+        self.trouble = trouble
         self.stop = stop
         self.instance = instance
-        self.site = site
         self.fail = fail
-        self.trouble: str | None = None  # a fault of the surroundings that lasts: no file is taken meanwhile
-        self.seen = time.monotonic()
 
     def run(self) -> None:
         """Work until the daemon stops; what no turn can handle ends it."""
         try:
             while not self.stop.is_set():
-                self.seen = time.monotonic()
                 if not self.turn():
                     self.engine.wait(self.stop, 1.0)
         except BaseException as fault:
@@ -54,10 +50,9 @@ class Worker(threading.Thread):
     def turn(self) -> bool:
         """Claim and perform once. False when there was nothing to do."""
         try:
-            claims = self.store.claim(self.instance, self.site, small=self.small)
+            claims = self.store.claim(self.instance, small=self.small)
         except Surroundings as fault:
-            self._note(fault)
-            self.stop.wait(1.0)
+            self.stop.wait(self.trouble.note(fault))
             return False
         if not claims:
             return False
@@ -70,7 +65,7 @@ class Worker(threading.Thread):
         """Perform claimed uploads of one lane in order; what was finished is settled even if a later one fails."""
         ends: list[End] = []
         try:
-            with self.children.lend() as child:
+            with self.children.lend(LEND) as child:
                 for claim in claims:
                     with logger.contextualize(upload=claim.id, account=claim.account):
                         ends.append(self.uploads.perform(claim, child))
@@ -88,14 +83,17 @@ class Worker(threading.Thread):
         try:
             self._insist(lambda: self.store.settle(claims, ends))
         except LeaseLost as lost:
+            # it may be ours all the same: a commit whose reply was lost
             logger.warning("not settled: {}", lost)
+            self.outbox.owing.set()
+            self._insist(lambda: self.store.release(claims))
             return
         self.engine.hint()
         for claim, end in zip(claims, ends, strict=True):
             with logger.contextualize(upload=claim.id, account=claim.account):
                 logger.info("{}: {} {}", claim.file_name, end.outcome, end.code)
         self.outbox.publish([claim.id for claim in claims])
-        self.trouble = None
+        self.trouble.clear()
 
     def _fall_back(self, claims: Sequence[Claim], ends: Sequence[End], fault: BaseException) -> None:
         """Settle what was finished before the fault.
@@ -108,39 +106,28 @@ class Worker(threading.Thread):
         held, rest = claims[done], claims[done:]
         if isinstance(fault, LeaseLost):
             logger.warning("{}: work on it ends here", fault)
+            self._insist(lambda: self.store.release(rest))  # those behind it; what is no longer ours is not touched
         elif isinstance(fault, Stopped):
             self._insist(lambda: self.store.release(rest))
         elif isinstance(fault, Surroundings):
-            self._note(fault)
-            self._insist(lambda: self.store.release(rest, pause=self._pause(), message=fault.message))
+            pause = self.trouble.note(fault)
+            self._insist(lambda: self.store.release(rest, pause=pause, message=fault.message))
         elif held.strikes + 1 >= STRIKES:
             end = End("failed", "S-BUG", sentence("S-BUG", detail=type(fault).__name__))
-            self._insist(lambda: self.store.release(rest[1:]))
             self._settle([held], [end])
+            self._insist(lambda: self.store.release(rest[1:]))
         else:
             logger.warning("upload {} is tried again: {}", held.id, fault)
             self._insist(lambda: self.store.release(rest, pause=float(held.strikes + 1), strike=True))
-
-    def _pause(self) -> float:
-        self._pauses = min(getattr(self, "_pauses", 0.5) * 2, LONGEST_PAUSE) if self.trouble else 1.0
-        return self._pauses
-
-    def _note(self, fault: Surroundings) -> None:
-        if self.trouble != fault.message:
-            logger.error("{}: {}", fault.code, fault.message)
-        self.trouble = fault.message
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Write to the store, again and again while the surroundings do not let us.
 
         Our lease may run out meanwhile: then LeaseLost.
         """
-        pause = 0.5
         while True:
             try:
                 return write()
             except Surroundings as fault:
-                self._note(fault)
-                if self.stop.wait(pause):
+                if self.stop.wait(self.trouble.note(fault)):
                     raise
-                pause = min(pause * 2, LONGEST_PAUSE)

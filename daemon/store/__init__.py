@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from daemon.clock import Clock
 from daemon.messages import Block
-from daemon.model import Claim, Counts, End, Finished, NewProcess, View
+from daemon.model import SMALL, Claim, Counts, End, Finished, NewProcess, View
 from daemon.store import accounts, admission, instances, items, leases, processes, uploads, views
 from daemon.store.postgres import PostgresDatabase
 from daemon.store.schema import Schema
@@ -51,21 +51,24 @@ class Store:
         self.database = database
         self.clock = clock
         self.schema = Schema(database.engine)
+        self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
 
-    def set_accounts(self, site: str, rules: dict[str, str]) -> None:
-        """Make a row of each account (name → version of its rules) and bind it to this site."""
-        self.database.write(lambda c: accounts.put(c, site, rules))
+    def set_accounts(self, site: str, names: Sequence[str]) -> None:
+        """Make a row of each account and bind it to this site; from now on only their work is given out here."""
+        self._own = self.database.write(lambda c: accounts.put(c, site, names))
 
     def enter(self, instance_id: str, site: str, host: str, pid: int) -> None:
         """A daemon has started."""
-        self.database.write(lambda c: instances.enter(c, instance_id, site, host, pid, self.clock.now()))
+        self.database.write(lambda c: instances.enter(c, instance_id, site, host, pid, self._now(c)))
 
     def list_instances(self) -> list[dict[str, Any]]:
-        """The daemons that have not left: id, site, host, pid, seen_at."""
+        """The daemons that have not left: id, site, host, pid, seen_at, and `silent`: seconds since they were seen."""
         with self.database.read() as connection:
-            return instances.list_all(connection)
+            now = self._now(connection)
+            rows = instances.list_all(connection)
+        return [row | {"silent": (now - row["seen_at"]) / 1e6} for row in rows]
 
     def recover(self, dead: Sequence[str]) -> int:
         """Queue again what these dead daemons, or holders of a lease that ran out, worked on. Returns how many."""
@@ -88,19 +91,23 @@ class Store:
         with self.database.read() as connection:
             return processes.find_ids(connection, ids)
 
-    def claim(self, me: str, site: str, *, small: bool = False) -> list[Claim]:
-        """The next process that is due, or a run of small ones of one lane; nothing when there is nothing."""
-        with self.database.read() as connection:  # no write, no fsync, when there is nothing
-            if not leases.is_due(connection, site, small, self._now(connection)):
-                return []
-        return self.database.write(lambda c: leases.claim(c, me, site, small, self._now(c)))
+    def claim(self, me: str, *, small: bool = False) -> list[Claim]:
+        """The next process that is due, or a run of small ones of one lane; nothing when there is nothing.
 
-    def renew(self, me: str) -> None:
+        `small`: only files below SMALL.
+        """
+        own, below = list(self._own.values()), SMALL if small else 1 << 62
+        with self.database.read() as connection:  # no write, no fsync, when there is nothing
+            if not leases.is_due(connection, own, below, self._now(connection)):
+                return []
+        return self.database.write(lambda c: leases.claim(c, me, own, below, self._now(c)))
+
+    def renew(self, me: str, site: str, host: str, pid: int) -> None:
         """Extend the leases of this daemon and say that it lives."""
 
         def work(connection: Connection) -> None:
             leases.renew(connection, me, self._now(connection))
-            instances.see(connection, me, self.clock.now())
+            instances.see(connection, me, site, host, pid, self._now(connection))
 
         self.database.write(work, durable=False)
 
@@ -116,10 +123,10 @@ class Store:
                 unchanged=block.unchanged, ignored=block.ignored, rejected=block.rejected, warnings=block.warnings
             )
             counts.rows = block.new + block.known + block.gone + block.unchanged + block.ignored + block.rejected
+            if self.database.dialect == "postgresql":  # before any row is locked: a COPY may take long, or hang
+                items.load_block(connection, columns, block.path, sizes)
             processes.move(connection, claim, block.number, counts.rows, total)
             if any(sizes):
-                if self.database.dialect == "postgresql":
-                    items.load_block(connection, columns, block.path, sizes)
                 done = merge.apply(connection, claim.account_id, self.clock.now(), sizes)
                 counts.created, counts.updated, counts.deleted = done
                 counts.unchanged += block.known - done.updated
@@ -146,16 +153,24 @@ class Store:
             lambda c: leases.release(c, claims, self._now(c), pause=microseconds, strike=strike, message=message)
         )
 
-    def is_idle(self, site: str) -> bool:
-        """Nothing of this site is queued, running, waiting, or settled and not yet published."""
+    def find_open(self) -> set[str]:
+        """The accounts of ours that have work which is not settled, or not yet published."""
+        own = list(self._own.values())
         with self.database.read() as connection:
-            return processes.count_open(connection, site) == 0 and not uploads.list_finished(connection, site, None, 1)
+            waiting = processes.find_open(connection, own)
+            owing = {each.account for each in uploads.list_finished(connection, own, None)}
+        return owing | {name for name, number in self._own.items() if number in waiting}
 
     # -- items ---------------------------------------------------------------------------------------------------
 
     def merge(self, columns: Sequence[str], *, partial: bool) -> items.Merge:
         """The statements for blocks with these columns."""
         return _make_merge(self.database.dialect, tuple(columns), partial)
+
+    def items_version(self, account: str) -> int:
+        """Moves with every transaction that changes an item of the account."""
+        with self.database.read() as connection:
+            return accounts.items_version(connection, account)
 
     def digests(self, account: str, keys: Sequence[str]) -> dict[str, int | None]:
         """Of these skus those the account has, with the digest of the line each came from."""
@@ -195,19 +210,19 @@ class Store:
         with self.database.read() as connection:
             return uploads.read_counts(connection, upload_id)
 
-    def finished(self, site: str, ids: Sequence[str] | None = None) -> list[Finished]:
+    def finished(self, ids: Sequence[str] | None = None) -> list[Finished]:
         """Settled uploads whose answers are to be published and whose files are to be archived."""
         with self.database.read() as connection:
-            return uploads.list_finished(connection, site, ids)
+            return uploads.list_finished(connection, list(self._own.values()), ids)
 
     def finish(self, finished: Sequence[Finished]) -> None:
         """These are published and archived: their history lines get `done`."""
         self.database.write(lambda c: uploads.finish(c, finished, self.clock.now()))
 
-    def views_behind(self, site: str) -> list[View]:
+    def views_behind(self) -> list[View]:
         """Views that show less than the store knows."""
         with self.database.read() as connection:
-            return views.list_behind(connection, site)
+            return views.list_behind(connection, list(self._own.values()))
 
     def view_rows(self, view: View) -> Iterator[Sequence[Any]]:
         """The lines of a history view, oldest first, in the order of `uploads.HISTORY`."""

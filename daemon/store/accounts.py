@@ -1,5 +1,6 @@
 """Accounts in the store: rows that carry the order of arrival and the version of the items."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
@@ -8,24 +9,35 @@ from daemon.store.tables import account, item, process, upload
 
 DAY = 86_400_000_000  # microseconds
 _ID_OF = select(account.c.id).where(account.c.name == bindparam("owner"))
+_VERSION_OF = select(account.c.items_version).where(account.c.name == bindparam("owner"))
 _MOVE_VERSION = (
     update(account).where(account.c.id == bindparam("owner")).values(items_version=account.c.items_version + 1)
 )
 
 
-def put(connection: Connection, site: str, rules: dict[str, str]) -> None:
-    """Make rows of the accounts that have none, and note their site and rules."""
-    known = {row.name for row in connection.execute(select(account.c.name))}
-    for name, version in sorted(rules.items()):
-        if name in known:
-            connection.execute(update(account).where(account.c.name == name).values(site=site, rules_version=version))
-        else:
-            connection.execute(insert(account).values(name=name, site=site, rules_version=version))
+def put(connection: Connection, site: str, names: Sequence[str]) -> dict[str, int]:
+    """Make rows of the accounts that have none, and bind them and what of theirs is open to this site; their ids."""
+    known = {row.name: row for row in connection.execute(select(account).where(account.c.name.in_(names)))}
+    for name in names:
+        if name not in known:
+            connection.execute(insert(account).values(name=name, site=site))
+    ids = {row.name: row.id for row in connection.execute(select(account).where(account.c.name.in_(names)))}
+    moved = [ids[name] for name, row in known.items() if row.site != site]
+    connection.execute(update(account).where(account.c.id.in_(moved)).values(site=site))
+    connection.execute(
+        update(process).where(process.c.account_id.in_(moved), process.c.state != "done").values(site=site)
+    )
+    return ids
 
 
 def id_of(connection: Connection, name: str) -> int:
     """The account's number in the other tables."""
     return int(connection.execute(_ID_OF, {"owner": name}).scalar_one())
+
+
+def items_version(connection: Connection, name: str) -> int:
+    """Counts the transactions that changed an item of the account."""
+    return int(connection.execute(_VERSION_OF, {"owner": name}).scalar_one())
 
 
 def move_items_version(connection: Connection, account_id: int) -> None:

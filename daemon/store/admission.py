@@ -14,11 +14,10 @@ from daemon.store.views import mark_history
 
 def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[bool]:
     """Make a row of each whose key is not known yet; False where it is. Order of arrival is the order of `new`."""
+    # first of all the accounts' rows, locked: two admissions, or one beside a settling, must not both read a lane
+    query = select(account).where(account.c.name.in_({each.account for each in new})).order_by(account.c.name)
+    accounts = {row.name: row for row in connection.execute(query.with_for_update())}
     known = _known_keys(connection, [each.key for each in new])
-    accounts = {
-        row.name: row
-        for row in connection.execute(select(account).where(account.c.name.in_({each.account for each in new})))
-    }
     waiting = _lanes_in_use(connection, {each.lane for each in new})
     sequence = {name: row.next_seq for name, row in accounts.items()}
     processes, uploads, admitted = [], [], []

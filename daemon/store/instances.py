@@ -16,9 +16,11 @@ def enter(connection: Connection, instance_id: str, site: str, host: str, pid: i
     connection.execute(insert(instance).values(id=instance_id, site=site, host=host, pid=pid, seen_at=now))
 
 
-def see(connection: Connection, instance_id: str, now: int) -> None:
-    """The daemon lives."""
-    connection.execute(update(instance).where(instance.c.id == instance_id).values(seen_at=now))
+def see(connection: Connection, instance_id: str, site: str, host: str, pid: int, now: int) -> None:
+    """The daemon lives; one that was taken for dead while it was frozen enters again."""
+    seen = update(instance).where(instance.c.id == instance_id).values(seen_at=now)
+    if connection.execute(seen).rowcount == 0:
+        enter(connection, instance_id, site, host, pid, now)
 
 
 def leave(connection: Connection, ids: Sequence[str]) -> None:

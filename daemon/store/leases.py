@@ -23,27 +23,29 @@ HELD = and_(
 )
 
 
-def is_due(connection: Connection, site: str, small: bool, now: int) -> bool:
-    """Whether there is something to claim."""
-    query = select(process.c.id).where(
-        process.c.state.in_(("queued", "waiting")), process.c.run_at <= now, process.c.site == site
+DUE = (
+    select(process.c.id, process.c.lane, process.c.seq, process.c.weight)
+    .where(
+        or_(process.c.state == "queued", process.c.state == "waiting"),
+        process.c.run_at <= bindparam("now"),
+        process.c.kind == "upload",
+        process.c.account_id.in_(bindparam("own", expanding=True)),
+        process.c.weight < bindparam("below"),
     )
-    return connection.scalar((query.where(process.c.weight < SMALL) if small else query).limit(1)) is not None
+    .order_by(process.c.run_at, process.c.seq)
+    .limit(1)
+)
 
 
-def claim(connection: Connection, me: str, site: str, small: bool, now: int) -> list[Claim]:
-    """The next head of a lane that is due, or nothing; with it the small files right behind it in the same lane.
+def is_due(connection: Connection, own: Sequence[int], below: int, now: int) -> bool:
+    """Whether there is something to claim: of these accounts, and lighter than `below` bytes."""
+    return connection.execute(DUE, {"own": own, "below": below, "now": now}).first() is not None
 
-    `small`: this worker's slot takes only files below SMALL.
-    """
-    query = (
-        select(process.c.id, process.c.lane, process.c.seq, process.c.weight)
-        .where(process.c.state.in_(("queued", "waiting")), process.c.run_at <= now, process.c.site == site)
-        .order_by(process.c.run_at, process.c.seq)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    head = connection.execute(query.where(process.c.weight < SMALL) if small else query).first()
+
+def claim(connection: Connection, me: str, own: Sequence[int], below: int, now: int) -> list[Claim]:
+    """The next head of a lane that is due, or nothing; with it the small files right behind it in the same lane."""
+    due = DUE.with_for_update(skip_locked=True)
+    head = connection.execute(due, {"own": own, "below": below, "now": now}).first()
     if head is None:
         return []
     ids = [head.id, *_followers(connection, head)] if head.weight < SMALL else [head.id]
@@ -146,7 +148,7 @@ def release(
         values: dict[str, Any] = {"instance_id": None, "lease_until": None}
         if held is claims[0]:
             values |= {"state": "waiting" if pause else "queued", "run_at": now + pause, "message": message or None}
-            values |= {"strikes": row.strikes + 1} if strike else {"pauses": row.pauses + 1} if pause else {}
+            values |= {"strikes": row.strikes + 1} if strike else {}
         connection.execute(update(process).where(process.c.id == held.id).values(**values))
 
 
@@ -155,8 +157,13 @@ def take_over(connection: Connection, dead: Sequence[str], now: int) -> int:
     lost = (
         or_(process.c.instance_id.in_(list(dead)), process.c.lease_until < now) if dead else process.c.lease_until < now
     )
+    # a row that is locked belongs to somebody in the middle of a transaction: the next look finds it free or renewed
+    query = select(process.c.id, process.c.state).where(
+        or_(process.c.state == "running", process.c.state == "behind"), process.c.instance_id.is_not(None), lost
+    )
+    found = connection.execute(query.with_for_update(skip_locked=True)).all()
     free = {"instance_id": None, "lease_until": None}
-    connection.execute(update(process).where(process.c.state == "behind", lost).values(**free))
-    return connection.execute(
-        update(process).where(process.c.state == "running", lost).values(state="queued", **free)
-    ).rowcount
+    heads = [row.id for row in found if row.state == "running"]
+    connection.execute(update(process).where(process.c.id.in_([row.id for row in found])).values(**free))
+    connection.execute(update(process).where(process.c.id.in_(heads)).values(state="queued"))
+    return len(heads)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, create_engine, event, exc
 
 from daemon.codes import sentence
@@ -13,6 +14,22 @@ T = TypeVar("T")
 
 # below the lease: a daemon frozen inside a transaction must free its rows before another may take its work over
 FROZEN_AFTER = "45s"
+# a server that neither answers nor refuses must not hold a thread for longer than a stop may take
+PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+FAILING = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.InternalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+)
 
 
 class PostgresDatabase:
@@ -22,7 +39,7 @@ class PostgresDatabase:
     blocks = "csv"
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        self.engine = create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=PATIENCE)
         event.listen(self.engine, "connect", _prepare)
 
     def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
@@ -58,6 +75,6 @@ def _prepare(raw: Any, _record: object) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as fault:
-        detail = str(fault.orig).splitlines()[0]
+    except FAILING as fault:
+        detail = str(fault.orig if isinstance(fault, exc.DBAPIError) else fault).splitlines()[0]
         raise Surroundings("S-DATABASE", sentence("S-DATABASE", detail=detail)) from fault

@@ -20,7 +20,6 @@ _MOVE = (
         done=process.c.done + bindparam("rows"),
         total=bindparam("all_rows"),
         strikes=0,
-        pauses=0,
     )
 )
 _COUNT = (
@@ -55,12 +54,11 @@ _WRITE_LINE = (
         bytes=func.coalesce(bindparam("new_bytes"), upload.c.bytes),
         rules_version=bindparam("new_rules_version"),
         warnings=upload.c.warnings + bindparam("more_warnings"),
-        items_version_after=select(account.c.items_version)
-        .where(account.c.id == upload.c.account_id)
-        .scalar_subquery(),
+        items_version_after=bindparam("version_after"),
     )
 )
 _STAGE = insert(answer)
+_LOCK_ACCOUNT = select(account.c.id).where(account.c.id == bindparam("owner")).with_for_update()
 _QUEUE_NEXT = (
     update(process)
     .where(
@@ -84,10 +82,10 @@ def find_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     return known
 
 
-def count_open(connection: Connection, site: str) -> int:
-    """How many processes of this site are not settled."""
-    query = select(func.count()).where(process.c.state != "done", process.c.site == site)
-    return connection.scalar(query) or 0
+def find_open(connection: Connection, own: Sequence[int]) -> set[int]:
+    """Of these accounts, those that have a process which is not settled."""
+    query = select(process.c.account_id).where(process.c.state != "done", process.c.account_id.in_(own)).distinct()
+    return set(connection.scalars(query))
 
 
 def move(connection: Connection, held: Claim, number: int, rows: int, total: int) -> None:
@@ -129,6 +127,8 @@ def settle(connection: Connection, claims: Sequence[Claim], ends: Sequence[End],
     ]
     if answers:
         connection.execute(_STAGE, answers)
+    # an admission that has looked at this lane has to be through, or to wait, before we say who is next
+    connection.execute(_LOCK_ACCOUNT, {"owner": claims[0].account_id})
     queue_next(connection, claims[0].lane, now)
 
 
@@ -152,4 +152,5 @@ def _line(held: Claim, end: End) -> dict[str, object]:
         "new_bytes": end.bytes or None,
         "new_rules_version": end.rules_version,
         "more_warnings": end.warnings,
+        "version_after": end.items_version,
     }

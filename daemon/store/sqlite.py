@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from daemon.codes import sentence
-from daemon.errors import Surroundings
+from daemon.errors import Surroundings, SyncFailed
 
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
@@ -33,6 +33,7 @@ PRAGMAS = (
     "temp_store=memory",
     "cache_size=-16000",
 )
+UNSYNCED = (1034, 1290)  # SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC
 SHARED = 200  # small writes that one commit may carry
 
 
@@ -189,6 +190,11 @@ def _translate(fault: BaseException) -> BaseException:
     """A disk that is full or fails, or a database that is gone, is a fault of the surroundings; all else stays."""
     original = fault.orig if isinstance(fault, exc.DBAPIError) else fault
     if isinstance(original, library.OperationalError):
+        code = getattr(original, "sqlite_errorcode", None)
+        if code in UNSYNCED:
+            return SyncFailed("The database", str(original))
+        if code == library.SQLITE_ERROR:  # a wrong statement, not a failing disk: it would never end
+            return fault
         return Surroundings("S-DATABASE", sentence("S-DATABASE", detail=original))
     if isinstance(original, OSError) and original.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS):
         return Surroundings("S-DATABASE", sentence("S-DATABASE", detail=original.strerror))
@@ -199,5 +205,5 @@ def _translate(fault: BaseException) -> BaseException:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except exc.DBAPIError as fault:
+    except (exc.DBAPIError, library.Error) as fault:
         raise _translate(fault) from fault

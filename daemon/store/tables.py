@@ -72,7 +72,6 @@ process = Table(
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("total", BigInteger),
     Column("strikes", Integer, nullable=False, server_default="0"),
-    Column("pauses", Integer, nullable=False, server_default="0"),
     Column("args", Text, nullable=False, server_default="{}"),
     Column("code", KEY),
     Column("message", Text),

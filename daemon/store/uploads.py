@@ -51,13 +51,15 @@ def read_counts(connection: Connection, upload_id: str) -> Counts:
     return Counts(*row)
 
 
-def list_finished(connection: Connection, site: str, ids: Sequence[str] | None, limit: int = 500) -> list[Finished]:
-    """Settled uploads of this site that are not `done`: answers may be unpublished, files not archived."""
+def list_finished(
+    connection: Connection, own: Sequence[int], ids: Sequence[str] | None, limit: int = 500
+) -> list[Finished]:
+    """Settled uploads of these accounts that are not `done`: answers may be unpublished, files not archived."""
     query = (
         select(upload.c.id, account.c.name.label("account"), upload.c.name, upload.c.source, upload.c.received_at)
         .join(process, process.c.id == upload.c.id)
         .join(account, account.c.id == upload.c.account_id)
-        .where(upload.c.state != "done", process.c.state == "done", process.c.site == site)
+        .where(upload.c.state != "done", process.c.state == "done", upload.c.account_id.in_(own))
         .order_by(upload.c.id)
         .limit(limit)
     )
@@ -74,6 +76,8 @@ def list_finished(connection: Connection, site: str, ids: Sequence[str] | None, 
 
 def finish(connection: Connection, finished: Sequence[Finished], now: int) -> None:
     """Published and archived: the history line gets `done`. A second time it changes nothing."""
+    if not finished:
+        return
     ids = [each.id for each in finished]
     connection.execute(update(answer).where(answer.c.process_id.in_(ids)).values(state="published"))
     connection.execute(delete(block_fault).where(block_fault.c.process_id.in_(ids)))

@@ -45,12 +45,12 @@ def mark_history(connection: Connection, lines: Iterable[tuple[int, int]]) -> No
     connection.execute(statement, [{"account_id": account_id, "path": path} for account_id, path in sorted(paths)])
 
 
-def list_behind(connection: Connection, site: str) -> list[View]:
-    """Views of this site's accounts that show less than the store knows."""
+def list_behind(connection: Connection, own: Sequence[int]) -> list[View]:
+    """Views of these accounts that show less than the store knows."""
     query = (
         select(account.c.name, view.c.path, view.c.changed)
         .join(account, account.c.id == view.c.account_id)
-        .where(view.c.changed > view.c.published, account.c.site == site)
+        .where(view.c.changed > view.c.published, view.c.account_id.in_(own))
         .order_by(account.c.name, view.c.path)
     )
     return [View(*row) for row in connection.execute(query)]

@@ -3,11 +3,12 @@
 A format is one function in `FORMATS`; a layout one entry of `layouts.LAYOUTS`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
@@ -58,9 +59,8 @@ def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
         for sign in (".", ","):
             if seen.get(sign) or not lines.holds(column, sign):
                 continue
-            cells = pl.col("cells").filter(pl.col("cells").str.contains(sign, literal=True))
-            speaks = cells.str.contains(numbers.speaking(sign)).any()
-            if pl.DataFrame({"cells": pl.Series(column)}).select(speaks).item():
+            cells = column.filter(pc.match_substring(column, sign))
+            if pc.any(pc.match_substring_regex(cells, numbers.speaking(sign))).as_py():
                 seen[sign] = True
 
 

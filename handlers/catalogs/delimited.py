@@ -94,21 +94,22 @@ class Records:
             self._ragged.append(_Ragged(row.number, row.text))
             return "skip"
 
+        options = (
+            arrow_csv.ReadOptions(block_size=self._block, use_threads=False, column_names=self._names),
+            arrow_csv.ParseOptions(
+                delimiter=self._header.dialect.delimiter,
+                quote_char=self._header.dialect.quote,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=remember,
+            ),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(self._names, pa.string()), strings_can_be_null=False),
+        )
         try:
-            reader = arrow_csv.open_csv(
-                self._feed if (whole := self._feed.whole(self._block)) is None else pa.BufferReader(whole),
-                read_options=arrow_csv.ReadOptions(block_size=self._block, use_threads=False, column_names=self._names),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=self._header.dialect.delimiter,
-                    quote_char=self._header.dialect.quote,
-                    newlines_in_values=True,
-                    ignore_empty_lines=False,
-                    invalid_row_handler=remember,
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(self._names, pa.string()), strings_can_be_null=False
-                ),
-            )
+            if (whole := self._feed.whole(self._block)) is not None:
+                yield from arrow_csv.read_csv(pa.BufferReader(whole), *options).to_batches()
+                return
+            reader = arrow_csv.open_csv(self._feed, *options)
             while (batch := self._next(reader)) is not None:
                 self._feed.used()
                 yield batch

@@ -119,7 +119,8 @@ class Feed:
         else:
             self._rest = b""
         if self._ended and not self._rest:
-            data, self._closing = data + self._closing, b""
+            closing = self._closing[data.endswith(b"\n") :]  # an empty line would be one more record to throw away
+            data, self._closing = data + closing, b""
         elif data.endswith(b"\r") and len(data) > 1:
             data, self._rest = data[:-1], b"\r" + self._rest
         return data

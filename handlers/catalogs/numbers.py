@@ -5,11 +5,13 @@ Amounts are integers of ten-thousandths throughout; no number passes through a b
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 import polars as pl
 
 from daemon.messages import Rules
+from daemon.records import BLANKS
 
 SCALE: Final = 10_000
 PLACES: Final = 4
@@ -88,6 +90,7 @@ def decimal(rules: Rules, seen: Mapping[str, bool]) -> str | None:
     return used[0] if len(used) == 1 else None
 
 
+@cache
 def speaking(sign: str) -> str:
     """Pattern of the cells that show by themselves that `sign` is their decimal sign (a unit or % may follow)."""
     point, group = re.escape(sign), re.escape("," if sign == "." else ".")
@@ -99,7 +102,8 @@ def speaking(sign: str) -> str:
         rf"{point}(?:[0-9]{{1,2}}|[0-9]{{4,}})",
         rf"0{point}[0-9]*",
     )
-    return rf"^\s*[+-]?(?:{'|'.join(shapes)})\s*(?:%|(?i:kgs?|gr?|lbs?|oz)\.?)?\s*$"
+    around = f"[{BLANKS}]*"
+    return rf"^{around}[+-]?(?:{'|'.join(shapes)}){around}(?:%|(?i:kgs?|gr?|lbs?|oz)\.?)?{around}$"
 
 
 def quick(column: pl.Expr, decimal: str | None, other: bool, whole: bool = False) -> pl.Expr:

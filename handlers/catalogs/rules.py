@@ -1,78 +1,19 @@
 """The rules: rows as sent in, typed rows and every fault of the others out."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import polars as pl
 
 from daemon.messages import Rules
 from daemon.records import Checked, Plan
 from handlers.catalogs import numbers, readings
-from handlers.catalogs.cells import Cell
 from handlers.catalogs.codes import CODES, ERROR
-from handlers.catalogs.readings import Reading
+from handlers.catalogs.values import Column, Faults, read_distinct, read_each, read_rest, same
 
-_REMEMBERED = 50_000  # cells whose reading is kept, per column
-_BULK = 40  # rows from which reading in bulk costs less than cell by cell
-_BLANKS = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+_BULK = 32  # rows from which reading in bulk costs less than cell by cell
 _SKU = 128  # characters
 _ERRORS = [code.name for code in CODES.values() if code.severity == ERROR]
 _NOTHING_TOLD = pl.DataFrame(schema={"_line": pl.UInt32, "field": pl.String, "code": pl.String, "detail": pl.String})
-_NO_FAULTS = pl.DataFrame(schema={"row": pl.UInt32, "field": pl.String, "code": pl.String, "detail": pl.String})
-
-
-_BLANK = Cell(None)
-
-
-class _Faults:
-    """The faults of one frame, collected column by column."""
-
-    def __init__(self) -> None:
-        self._parts: list[pl.DataFrame] = []
-
-    def add(
-        self, rows: pl.Series, field: str, codes: str | Sequence[str | None], details: Sequence[str | None] = ()
-    ) -> None:
-        """Note a fault for each of `rows` (positions in the frame); one code for all, or each its own."""
-        if not len(rows):
-            return
-        count = len(rows)
-        code = _same(codes, count, pl.String) if isinstance(codes, str) else pl.Series(codes, dtype=pl.String)
-        detail = pl.Series(details, dtype=pl.String) if len(details) else _same(None, count, pl.String)
-        columns = {"row": rows.cast(pl.UInt32), "field": _same(field, count, pl.String), "code": code, "detail": detail}
-        self._parts.append(pl.DataFrame(columns))
-
-    def spare(self, rows: pl.Series) -> None:
-        """Forget what was noted for these rows (True: spared)."""
-        self._parts = [part.filter(~rows.gather(part["row"])) for part in self._parts]
-
-    def all(self) -> pl.DataFrame:
-        """In the order of the rows, those of one row in the order of its columns."""
-        if not self._parts:
-            return _NO_FAULTS
-        return pl.concat(self._parts).sort("row", maintain_order=True)
-
-
-class _Column(NamedTuple):
-    """A column of the header with its reading; `memo` holds what cells were found to say, across frames."""
-
-    name: str
-    sent: str  # its name in the sender's header
-    place: str
-    reading: Reading
-    memo: dict[str, Cell]
-
-    def read(self, cell: str) -> Cell:
-        found = self.memo.get(cell)
-        if found is None:
-            if len(self.memo) >= _REMEMBERED:
-                self.memo.clear()
-            found = self.memo[cell] = self.afresh(cell)
-        return found
-
-    def afresh(self, cell: str) -> Cell:
-        trimmed = cell.strip(_BLANKS)  # Python's own would take more than the bulk reading does
-        return self.reading.read(trimmed) if trimmed else _BLANK
 
 
 class Checker:
@@ -83,7 +24,7 @@ class Checker:
         decimal = numbers.decimal(rules, seen)
         mixed = any(seen.get(sign, False) for sign in (".", ",") if sign != decimal)
         self._columns = [
-            _Column(name, plan.header[place], str(place), readings.of(name, place, decimal, mixed), {})
+            Column(name, plan.header[place], str(place), readings.of(name, place, decimal, mixed), {})
             for place, name in sorted(plan.columns.items())
             if name != "sku"
         ]
@@ -99,22 +40,22 @@ class Checker:
 
     def check(self, rows: pl.DataFrame) -> Checked:
         """Apply every rule to every row; see `daemon.records.Checked` for what comes out."""
-        faults = _Faults()
+        faults = Faults()
         bulk = rows.height >= _BULK
-        quick = rows.select(self._quick if bulk else [])
+        quick = rows.select(self._quick) if bulk else rows
         values: dict[str, pl.Series] = {}
         units: dict[int, str] = {}
         for column in self._columns:
             raw = rows[column.place]
             if not bulk:
-                values[column.name] = _read_each(column, raw, faults, units)
+                values[column.name] = read_each(column, raw, faults, units)
             elif column.reading.quick is None:
-                values[column.name] = _read_distinct(column, raw, faults)
+                values[column.name] = read_distinct(column, raw, faults)
             else:
-                values[column.name] = _read_rest(column, raw, quick[column.name], faults, units)
+                values[column.name] = read_rest(column, raw, quick[column.name], faults, units)
         known = rows["_known"]
         full = rows["_cells"].null_count() == rows.height
-        ragged = _same(False, rows.height, pl.Boolean) if full else rows["_cells"].is_not_null()
+        ragged = same(False, rows.height, pl.Boolean) if full else rows["_cells"].is_not_null()
         action = values.pop("action", None)
         aside = ragged  # rows of which no cell but the sku counts
         if action is not None:
@@ -130,7 +71,7 @@ class Checker:
         return self._result(rows, values, operation, ignored, faults)
 
     def _operation(
-        self, rows: pl.DataFrame, action: pl.Series | None, ragged: pl.Series, faults: _Faults
+        self, rows: pl.DataFrame, action: pl.Series | None, ragged: pl.Series, faults: Faults
     ) -> tuple[pl.Series, pl.Series | None]:
         """What is to be done with each row, and which rows ask for nothing."""
         known = rows["_known"]
@@ -142,7 +83,7 @@ class Checker:
         operation = pl.select(pl.when(gone).then(pl.lit("gone")).otherwise(_choose(known, "known", "new"))).to_series()
         return operation, (lost | (action == "ignore").fill_null(False)) & ~ragged
 
-    def _sku(self, rows: pl.DataFrame, exempt: pl.Series, faults: _Faults) -> None:
+    def _sku(self, rows: pl.DataFrame, exempt: pl.Series, faults: Faults) -> None:
         keys = rows["_key"]
         lengths = keys.str.len_bytes()
         if (lengths.min() or 0) > 0 and (lengths.max() or 0) <= _SKU:  # type: ignore[operator]
@@ -152,7 +93,7 @@ class Checker:
         long = ((characters > _SKU) & ~exempt).arg_true()
         faults.add(long, self._key, "R-SKU-LENGTH", characters.gather(long).cast(pl.String).to_list())
 
-    def _title(self, rows: pl.DataFrame, titles: pl.Series | None, faults: _Faults) -> None:
+    def _title(self, rows: pl.DataFrame, titles: pl.Series | None, faults: Faults) -> None:
         """A new item needs a title, and only mode partial may leave that of a known one blank."""
         if titles is None:
             unknown = ~rows["_known"] & (rows["_key"] != "")
@@ -164,21 +105,21 @@ class Checker:
                 blank &= ~rows["_known"]
             faults.add(blank.arg_true(), column.sent, "R-TITLE-MISSING")
 
-    def _cells(self, rows: pl.DataFrame, ragged: pl.Series, faults: _Faults) -> None:
+    def _cells(self, rows: pl.DataFrame, ragged: pl.Series, faults: Faults) -> None:
         if ragged.any():
             there, lines = len(self._plan.header), ragged.arg_true()
             counts = rows["_cells"].gather(lines).to_list()
             details = [f"the header has {there} cells, this line has {count}" for count in counts]
             faults.add(lines, "", "R-CELLS", details)
 
-    def _weigh(self, rows: pl.DataFrame, values: dict[str, pl.Series], units: dict[int, str], faults: _Faults) -> None:
+    def _weigh(self, rows: pl.DataFrame, values: dict[str, pl.Series], units: dict[int, str], faults: Faults) -> None:
         """Give each weight its unit: the one in its cell, else that of its row, else the account's."""
         weights = values.get("weight")
         if weights is None:
             return
         given = values.get("weight_unit")
         if given is None:
-            given = _same(None, rows.height, pl.String)
+            given = same(None, rows.height, pl.String)
         if units:
             there = given.gather(list(units)).to_list()
             sent = next(column.sent for column in self._columns if column.name == "weight")
@@ -190,7 +131,7 @@ class Checker:
             faults.add(pl.Series([row for row, _ in both]), sent, "R-UNIT", [detail for _, detail in both])
             given = given.scatter(list(units), list(units.values()))
         if given.null_count() == rows.height and not weights.null_count():
-            given = _same(self._rules.weight_unit, rows.height, pl.String)
+            given = same(self._rules.weight_unit, rows.height, pl.String)
         elif given.null_count():
             given = _filled(given, weights.is_not_null() & given.is_null(), self._rules.weight_unit)
         values["weight_unit"] = given
@@ -209,7 +150,7 @@ class Checker:
         values: dict[str, pl.Series],
         operation: pl.Series,
         ignored: pl.Series | None,
-        faults: _Faults,
+        faults: Faults,
     ) -> Checked:
         if self._extra:
             values["extra"] = self._packed(values)
@@ -222,7 +163,7 @@ class Checker:
         rejected = told.filter(told["code"].is_in(_ERRORS))["row"] if len(told) else told["row"]
         count = 0
         if ignored is not None or len(rejected):
-            drop = _same(False, rows.height, pl.Boolean)
+            drop = same(False, rows.height, pl.Boolean)
             if len(rejected):
                 drop = drop.scatter(rejected, True)
             if ignored is not None:
@@ -250,69 +191,13 @@ class Checker:
         return frame.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
 
 
-def _read_each(column: _Column, raw: pl.Series, faults: _Faults, units: dict[int, str]) -> pl.Series:
-    """The values of a column of few cells; its faults and the units found in it are added to `faults` and `units`."""
-    found = [column.afresh(cell) for cell in raw.to_list()]
-    _note(column, range(len(found)), found, faults, units)
-    return pl.Series([cell.value for cell in found], dtype=column.reading.kind)
-
-
-def _read_rest(
-    column: _Column, raw: pl.Series, quick: pl.Series, faults: _Faults, units: dict[int, str]
-) -> pl.Series:
-    """The values of a column, of which `quick` were read in bulk."""
-    doubt = column.reading.doubt
-    if doubt is not None and (quick == doubt).any():
-        quick = quick.replace(doubt, None)
-    if not quick.null_count():
-        return quick
-    rows = (quick.is_null() & (raw != "")).arg_true()
-    if not len(rows):
-        return quick
-    found = [column.read(cell) for cell in raw.gather(rows).to_list()]
-    _note(column, rows.to_list(), found, faults, units)
-    return quick.scatter(rows, pl.Series([cell.value for cell in found], dtype=column.reading.kind))
-
-
-def _note(
-    column: _Column, rows: Sequence[int], found: Sequence[Cell], faults: _Faults, units: dict[int, str]
-) -> None:
-    bad = [(row, cell) for row, cell in zip(rows, found, strict=True) if cell.code]
-    if bad:
-        codes, details = [cell.code for _, cell in bad], [cell.detail for _, cell in bad]
-        faults.add(pl.Series([row for row, _ in bad]), column.sent, codes, details)
-    if column.name == "weight":
-        units |= {row: cell.unit for row, cell in zip(rows, found, strict=True) if cell.unit}
-
-
-def _read_distinct(column: _Column, raw: pl.Series, faults: _Faults) -> pl.Series:
-    """The values of a column with few different cells: each of them is read once."""
-    distinct = raw.unique().to_list()
-    found = [column.read(cell) for cell in distinct]
-    faulty = {text: cell for text, cell in zip(distinct, found, strict=True) if cell.code}
-    if faulty:
-        rows = raw.is_in(list(faulty)).arg_true()
-        bad = [faulty[text] for text in raw.gather(rows).to_list()]
-        faults.add(rows, column.sent, [cell.code for cell in bad], [cell.detail for cell in bad])
-    values = [cell.value for cell in found]
-    if values == distinct:
-        return raw
-    if len(values) == 1:
-        return _same(values[0], len(raw), column.reading.kind)
-    return raw.replace_strict(distinct, values, return_dtype=column.reading.kind)
-
-
-def _same(value: object, count: int, kind: type[pl.DataType]) -> pl.Series:
-    return pl.Series([value], dtype=kind).new_from_index(0, count)
-
-
 def _filled(column: pl.Series, where: pl.Series, text: str) -> pl.Series:
     return pl.select(pl.when(where).then(pl.lit(text)).otherwise(column)).to_series()
 
 
 def _choose(where: pl.Series, then: str, otherwise: str) -> pl.Series:
     if not where.any() or where.all():
-        return _same(then if where.any() else otherwise, len(where), pl.String)
+        return same(then if where.any() else otherwise, len(where), pl.String)
     return pl.select(pl.when(where).then(pl.lit(then)).otherwise(pl.lit(otherwise))).to_series()
 
 

@@ -104,7 +104,7 @@ def _header(head: bytes, suffix: str) -> Header:
 
 def _dialects(head: str, asked: str, suffix: str) -> Iterator[Dialect]:
     """The likeliest first. A sign that does not occur divides nothing, so it need not be tried beside the first."""
-    first, *others = asked or (("\t", *_DELIMITERS) if suffix == ".tsv" else _DELIMITERS)
+    first, *others = (asked,) if asked else ("\t", *_DELIMITERS) if suffix == ".tsv" else _DELIMITERS
     delimiters = [first, *(sign for sign in others if sign in head)]
     quotes = _QUOTES if any(sign in head for sign in _QUOTES) else _QUOTES[:1]
     return (Dialect(delimiter, quote) for quote, delimiter in itertools.product(quotes, delimiters))
@@ -128,6 +128,9 @@ def _asked(first: str) -> str:
 
 def _record(physical: Sequence[str], place: int, dialect: Dialect) -> tuple[list[str], int]:
     """The record that begins on a line, and how many lines it takes."""
+    if dialect.quote not in physical[place]:
+        line = physical[place].rstrip("\r\n")
+        return line.split(dialect.delimiter) if line else [], 1
     reader = csv.reader(itertools.islice(physical, place, None), delimiter=dialect.delimiter, quotechar=dialect.quote)
     try:
         return next(reader), reader.line_num

@@ -7,6 +7,7 @@ from typing import cast
 
 import polars as pl
 import pytest
+from adbc_driver_manager import Error as DriverError
 
 from daemon import blocks, checking, spool
 from daemon.answers import unpack
@@ -71,6 +72,16 @@ def test_sqlite_block_replaces_one_left_by_a_child_that_died(tmp_path: Path) -> 
     (tmp_path / "block-1").write_bytes(b"half of something")
     path = blocks.write(str(tmp_path / "block-1"), "sqlite", ROWS.filter(pl.col("_op") == "gone"))
     assert tables(path) == {"gone": [("C",)]}
+
+
+def test_block_that_could_not_be_written_leaves_nothing_in_the_way_of_the_next(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(DriverError):
+            blocks.write(str(tmp_path / "missing" / "block-1"), "sqlite", ROWS)
+        with pytest.raises(DriverError):
+            blocks.write(str(tmp_path / "block-1"), "sqlite", ROWS.with_columns(title=pl.lit(b"x").implode()))
+        path = blocks.write(str(tmp_path / "it's block-2"), "sqlite", ROWS)
+        assert sorted(tables(path)) == ["gone", "known", "new"]
 
 
 def test_csv_block_quotes_every_text_and_leaves_nulls_blank(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 
 from daemon import child as child_module
+from daemon import spool
 from daemon.children import Child, Children
 from daemon.errors import ChildDied
 from daemon.messages import (
@@ -216,7 +217,7 @@ def test_what_nobody_foresaw_is_told_without_a_word_of_the_sender(tmp_path: Path
 
 def test_full_disk_is_a_fault_of_the_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "spool"
-    monkeypatch.setattr(os, "makedirs", lambda made, exist_ok: _to_full(place))
+    monkeypatch.setattr(spool, "_empty", lambda folder: _to_full(place))
     job = Read(rows(tmp_path / "a.csv", 5), ".csv", str(place), RULES)
     full = child_module.answer(job, cast(Catalogs, plain_catalogs), Sink())
     assert full == Full("ENOSPC: No space left on device")

@@ -14,6 +14,7 @@ from daemon.errors import Refused, Surroundings
 from daemon.folders import AccountFolders
 from daemon.identifiers import is_ulid, safe_stem, show, ulid
 from daemon.sighting import Sighting
+from daemon.taken import sign
 
 NOW = 1_790_000_000_000_000
 HOSTILE = [
@@ -66,8 +67,8 @@ def take(folders: AccountFolders, home: Path, name: bytes = b"a.csv") -> Upload:
 
 
 def stage(folders: AccountFolders, upload: Upload, content: bytes = b"why") -> None:
-    Path(os.fsdecode(folders.taken.stage(upload.id)), "errors.csv").write_bytes(content)
-    folders.taken.sync_answers(upload.id)
+    Path(os.fsdecode(folders.taken.stage(upload.id, 1)), "errors.csv").write_bytes(content)
+    folders.taken.sync_answers(upload.id, 1)
 
 
 def names(folder: Path) -> list[str]:
@@ -96,16 +97,14 @@ def test_a_folder_that_a_sender_removed_is_made_again(folders: AccountFolders, h
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_file_of_any_name_is_claimed_published_and_archived(
-    folders: AccountFolders, home: Path, name: bytes
-) -> None:
+def test_a_file_of_any_name_is_claimed_published_and_archived(folders: AccountFolders, home: Path, name: bytes) -> None:
     upload = take(folders, home, name)
     path = folders.taken.locate(upload)
     assert path is not None
     assert Path(os.fsdecode(path)).read_bytes() == b"sku\n1\n"
     stage(folders, upload)
     with folders.outgoing() as batch:
-        assert batch.publish(upload.id, "errors.csv", f"errors/{upload.id}_{safe_stem(name)[0]}.errors.csv")
+        assert batch.publish(upload.id, "1/errors.csv", f"errors/{upload.id}_{safe_stem(name)[0]}.errors.csv")
         assert batch.archive(upload)
     archived = [path for path in (home / "archive").rglob("*") if path.is_file()]
     assert [path.read_bytes() for path in archived] == [b"sku\n1\n"]
@@ -253,10 +252,10 @@ def test_a_published_answer_is_not_written_again_and_folders_taken_away_come_bac
     stage(folders, upload)
     (home / "outbox/errors").rmdir()
     with folders.outgoing() as batch:
-        assert batch.publish(upload.id, "errors.csv", "errors/x.errors.csv")
+        assert batch.publish(upload.id, "1/errors.csv", "errors/x.errors.csv")
     (home / "outbox/errors/x.errors.csv").unlink()
     with folders.outgoing() as batch:
-        assert not batch.publish(upload.id, "errors.csv", "errors/x.errors.csv")
+        assert not batch.publish(upload.id, "1/errors.csv", "errors/x.errors.csv")
     assert names(home / "outbox/errors") == []
 
 
@@ -270,7 +269,7 @@ def test_links_planted_in_the_outbox_are_never_followed(folders: AccountFolders,
     upload = take(folders, home)
     stage(folders, upload)
     with folders.outgoing() as batch:
-        batch.publish(upload.id, "errors.csv", "errors/victim")
+        batch.publish(upload.id, "1/errors.csv", "errors/victim")
     folders.write_view("history/uploads.csv", [b"lines"])
     assert (outside / "victim").read_text() == "untouched" and names(outside) == ["victim"]
     assert (home / "outbox/errors/victim").read_bytes() == b"why"
@@ -300,7 +299,7 @@ def test_empty_folders_are_cleared_when_they_are_old_and_half_views_when_nobody_
 ) -> None:
     upload = take(folders, home)
     empty, dead, living = (
-        home / ".taken" / name for name in (f"{ulid(NOW)}.catalog", ".view-4194305-0", f".view-{os.getpid()}-0")
+        home / ".taken" / name for name in (f"{ulid(NOW)}.catalog", ".view-4194305-0", f".view-{sign().decode()}-0")
     )
     empty.mkdir()
     dead.touch()

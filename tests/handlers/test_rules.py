@@ -294,6 +294,22 @@ def test_many_rows_and_a_few_give_the_same(check: Check) -> None:
     assert [{**part.rows[0], "_line": line + 2} for line, part in enumerate(parts)] == whole.rows[:40]
 
 
+def test_what_counts_as_blank_around_a_cell_is_the_same_for_many_rows_and_a_few(check: Check) -> None:
+    lines = [f"s{n},\x1f t{n}\u3000\x85,\u20091.50\u00a0" for n in range(100)]
+    whole = check("sku,title,price\n" + "\n".join(lines))
+    few = check("sku,title,price\n" + "\n".join(lines[:3]))
+    assert few.rows == whole.rows[:3]
+    assert few.rows[0]["title"] == "\x1f t0"
+
+
+def test_files_with_other_headers_or_rules_in_between_change_nothing(check: Check) -> None:
+    for number in range(40):
+        name = f"option:o{number}"
+        assert check(f"sku,title,{name}\na,b,c\n").rows[0]["extra"] == f'{{"{name}":"c"}}'
+        currency = "EUR" if number % 2 else "USD"
+        assert check("sku,title,currency\na,b,\n", currency=currency).rows[0]["currency"] == currency
+
+
 COLUMNS = st.sampled_from(["title", "gtin", "price", "list_price", "quantity", "weight", "url", "images", "option:x"])
 PIECES = ("", " ", "0", "5", "12.5", "12,50", "1.234", "4006381333931", "-", "+", "E", "kg", "\u00a0", "\n", "x" * 300)
 ADDRESS = ("https://", "a.example", "/é", "|", "<")

@@ -61,6 +61,24 @@ def test_the_delimiter_is_the_one_that_finds_most_column_names(path: Path, sign:
     assert records(found) == [(2, ["a", "Tea, green; loose | 1\t", "1"])]
 
 
+def test_signs_in_the_rows_do_not_make_a_delimiter_of_what_divides_no_header(path: Path) -> None:
+    found = opened(path, b"sku\nA;B|C\n")
+    assert (found.delimiter, records(found)) == (",", [(2, ["A;B|C"])])
+
+
+def test_the_header_is_the_first_line_that_can_be_one(path: Path) -> None:
+    found = opened(path, b"sku,colour\nsku,title\n")
+    assert (found.line, records(found)) == (1, [(2, ["sku", "title"])])
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n,\r\n"])
+def test_a_file_read_at_once_gives_what_one_read_in_pieces_gives(path: Path, ending: bytes) -> None:
+    data = b"sku,title\n" + b"\n".join(b'%d,"x\r\n%d"' % (n, n) for n in range(300)) + ending
+    whole = records(opened(path, data))
+    assert len(whole) == 300
+    assert whole == records(opened(path, data, block=200, cell=50))
+
+
 def test_a_first_line_that_names_the_delimiter_is_obeyed(path: Path) -> None:
     found = opened(path, b"sep=;\r\nsku;title\r\na;b\r\n")
     assert (found.delimiter, found.line) == (";", 2)

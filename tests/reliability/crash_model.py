@@ -40,6 +40,7 @@ class Row:
     state: str = "open"  # open | settled | done
     step: int = 0
     applied: int = 0  # lines
+    token: int = 0  # counts the claims
 
     @property
     def answer(self) -> str:
@@ -115,7 +116,9 @@ class World:
             if len(set(answers)) > 1 or (len(answers) > 1 and not self.is_cut):
                 self._complain(row.name, "answered twice")
         # A customer may remove a folder before we can sync it: what was fetched may stand in .taken again. No harm.
-        fetched = {f"{row.id}.answers" for row in self.ledger.rows.values() if row.answer in self.ledger.fetched}
+        fetched = {
+            f"{row.id}.answers-{row.token}" for row in self.ledger.rows.values() if row.answer in self.ledger.fetched
+        }
         left = [each for folder in ("inbox", ".taken") for each in (self.root / folder).rglob("*") if each.is_file()]
         for path in left:
             if path.parent.name not in fetched or not self.is_cut:
@@ -162,10 +165,11 @@ class World:
             self._commit()
             row.state = "settled"
         self.recorder.phase = "stage"
-        staged = Path(os.fsdecode(self.folders.taken.stage(row.id)))
+        row.token += 1
+        staged = Path(os.fsdecode(self.folders.taken.stage(row.id, row.token)))
         self.recorder.checkpoint()
         self.recorder.drop(staged / "errors.csv", b"what is wrong with " + b"".join(lines))
-        self.folders.taken.sync_answers(row.id)
+        self.folders.taken.sync_answers(row.id, row.token)
         if self.wrong == "published before settled":
             self._publish(row)
         self._commit()
@@ -182,7 +186,7 @@ class World:
     def _publish(self, row: Row) -> None:
         self.recorder.phase = "out"
         with self.folders.outgoing() as batch:
-            batch.publish(row.id, "errors.csv", row.answer)
+            batch.publish(row.id, f"{row.token}/errors.csv", row.answer)
             batch.archive(row)
 
     def _commit(self) -> None:

@@ -101,7 +101,6 @@ def upgrade() -> None:
         sa.Column("done", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("total", sa.BigInteger()),
         sa.Column("strikes", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("pauses", sa.Integer(), server_default="0", nullable=False),
         sa.Column("args", sa.Text(), server_default="{}", nullable=False),
         sa.Column("code", KEY),
         sa.Column("message", sa.Text()),

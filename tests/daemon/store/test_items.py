@@ -20,10 +20,10 @@ class Applying:
         self.folder = folder
         self.number = 0
         self.counts = Counts()
-        store.set_accounts("here", {"acme": "", "other": ""})
+        store.set_accounts("here", ["acme", "other"])
         store.enter("one", "here", "host", 1)
         store.admit([make_process(1)])
-        self.held: Claim = store.claim("one", "here")[0]
+        self.held: Claim = store.claim("one")[0]
 
     def apply(self, *, columns: Sequence[str] = COLUMNS, partial: bool = False, **rows: Any) -> Counts:
         """Apply the next block; `rows` as for `make_block`."""
