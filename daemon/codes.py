@@ -161,6 +161,13 @@ CODES: tuple[Code, ...] = (
         "Look at the disk of data_dir, or at the PostgreSQL server. Nothing is lost meanwhile.",
     ),
     Code(
+        "S-NO-STORE",
+        "error",
+        "Nothing has run here yet: {detail} has no database. Start `tradepost run`.",
+        "A command was given before the daemon has ever run with this configuration.",
+        "Start the daemon, as the user that is to own data_dir; it makes what it needs.",
+    ),
+    Code(
         "S-SQLITE",
         "error",
         "SQLite {value} can damage a database in WAL mode; {detail} or later is needed.",

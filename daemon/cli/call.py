@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from daemon.codes import sentence
 from daemon.errors import ConfigurationFault, Refused
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ class Call:
         """Configuration and store; the schema must be of this version, unless it is to be upgraded."""
         config = self.own()
         if not config.database and not (config.data_dir / "tradepost.db").exists():
-            raise Refused(
-                "S-NO-STORE", f"Nothing has run here yet: {config.data_dir} has no database. Start `tradepost run`."
-            )
+            raise Refused("S-NO-STORE", sentence("S-NO-STORE", detail=config.data_dir))
         from daemon import log
         from daemon.clock import SystemClock
         from daemon.store import open_store
