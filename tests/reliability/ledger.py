@@ -85,7 +85,8 @@ class Ledger:
         if whole != "ok":
             faults.append(f"the database is damaged: {whole}")
         for account in self.accounts:
-            taken = [entry.name for entry in (self.root / account / ".taken").iterdir()]
+            # an empty folder of a claim that died before its rename is left alone for an hour
+            taken = [path.name for path in (self.root / account / ".taken").rglob("*") if path.is_file()]
             inbox = [
                 entry.name
                 for entry in (self.root / account / "inbox" / "catalog").iterdir()

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.skipif(not faults.can_trace(), reason="strace is not in
         faults.Point("fsync", 1, "error=EIO"),
         faults.Point("pwrite64", 30, "signal=KILL"),
         faults.Point("pwrite64", 12, "error=ENOSPC"),
-        faults.Point("fdatasync", 3, "error=EIO"),
-        faults.Point("mkdirat", 20, "error=ENOSPC"),
+        faults.Point("fsync", 4, "error=EIO"),
+        faults.Point("mkdirat", 8, "error=ENOSPC"),
     ],
     ids=str,
 )
 def test_after_a_death_or_a_failing_disk_a_start_brings_everything_to_its_end(point: faults.Point) -> None:
-    assert faults.strike(point) == []
+    assert faults.strike(point, must_strike=True) == []
