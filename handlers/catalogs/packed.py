@@ -37,9 +37,9 @@ def read(source: Source, suffix: str, rules: Rules, formats: Mapping[str, Format
     Raises Refused: F-FORMAT, F-CONTENT, F-PASSWORD, F-EMPTY, F-DAMAGED, F-NESTED, F-MEMBERS, F-MEMBER-NAME, F-PACKING,
     F-PARTS, F-UNPACKED-SIZE, F-UNPACKED-RATIO, and what the format raises; OSError when ours cannot be written.
     """
-    inner, ending = os.path.splitext(suffix)
-    if ending in SUFFIXES or suffix in SUFFIXES:
-        source, suffix = _unpacked(source, ending or suffix, inner)
+    inner, dot, last = suffix.rpartition(".")
+    if dot + last in SUFFIXES:
+        source, suffix = _unpacked(source, dot + last, inner)
     if suffix not in formats:
         raise refusal("F-FORMAT", value=suffix or "no suffix")
     content.refuse_disguised(source.path, suffix)

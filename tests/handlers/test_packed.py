@@ -1,5 +1,6 @@
 """gzip and zip: whatever format is inside is read as if it had come unpacked; bombs and tricks are refused."""
 
+import gc
 import gzip
 import hashlib
 import io
@@ -68,7 +69,7 @@ def test_what_some_systems_put_beside_a_file_does_not_count(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("members", "code", "says"),
     [
-        ({}, "F-CONTENT", "empty"),
+        ({}, "F-MEMBERS", "no file"),
         ({"out/": b""}, "F-MEMBERS", "no file"),
         ({"a.csv": CSV, "b.csv": CSV}, "F-MEMBERS", "2 files"),
         ({"../../etc/x.csv": CSV}, "F-MEMBER-NAME", "../../etc/x.csv"),
@@ -152,11 +153,13 @@ def bombs(folder: Path, size: int) -> list[Path]:
 
 
 def test_a_bomb_is_refused_when_it_has_grown_too_far_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    gc.collect()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(os.listdir("/proc/self/fd"))
     for bomb in bombs(tmp_path, 60 << 20):
         code, message = refused(bomb)
         assert (code, "200 times" in message) == ("F-UNPACKED-RATIO", True)
         assert refused(bomb, limits=Small(ratio=10_000))[0] == "F-UNPACKED-SIZE"
+    gc.collect()  # what was raised holds on to where it was raised
     assert len(os.listdir("/proc/self/fd")) <= before[1]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before[0] < 150 << 10  # the bombs themselves
 

@@ -44,7 +44,20 @@ def test_a_workbook_of_openpyxl_is_read_as_it_looks(path: Path) -> None:
     page.append([42, None, 0.1 + 0.2, -3, None, False])
     book.save(path)
     assert records(opened(path)) == [
-        (2, ["00042", "Käse\nfein €", "19.99", "5", "4006381333931", "TRUE", "2024-02-29", "2024-02-29T13:05:30", "19%"]),
+        (
+            2,
+            [
+                "00042",
+                "Käse\nfein €",
+                "19.99",
+                "5",
+                "4006381333931",
+                "TRUE",
+                "2024-02-29",
+                "2024-02-29T13:05:30",
+                "19%",
+            ],
+        ),
         (3, ["42", "", "0.3", "-3", "", "FALSE", "", "", ""]),
     ]
 
@@ -90,9 +103,20 @@ def test_a_price_of_at_most_15_digits_is_never_changed(number: float) -> None:
 
 
 def test_a_number_with_three_places_cannot_be_taken_for_thousands(path: Path) -> None:
-    handmade(path, sheet(row(1, "sku", "title", "price", "x") + row(2, "a", *(
-        f'<c r="{letter}2"><v>{number}</v></c>' for letter, number in (("B", "1.234"), ("C", "1.234"), ("D", "0.125"))
-    ))))
+    handmade(
+        path,
+        sheet(
+            row(1, "sku", "title", "price", "x")
+            + row(
+                2,
+                "a",
+                *(
+                    f'<c r="{letter}2"><v>{number}</v></c>'
+                    for letter, number in (("B", "1.234"), ("C", "1.234"), ("D", "0.125"))
+                ),
+            )
+        ),
+    )
     assert records(opened(path)) == [(2, ["a", "1.234", "1.2340", "0.125"])]
 
 
@@ -157,7 +181,9 @@ def test_booleans_errors_iso_dates_and_results_of_formulas_are_read_as_text(path
 @pytest.mark.parametrize("book", ["", '<calcPr fullCalcOnLoad="1"/>'])
 def test_a_formula_nobody_has_worked_out_refuses_the_file(path: Path, book: str) -> None:
     handmade(
-        path, sheet(HEAD + row(2, "a") + row(3, "b", "t", f'<c r="C3"><f>A1</f>{"<v>0</v>" if book else ""}</c>')), book=book
+        path,
+        sheet(HEAD + row(2, "a") + row(3, "b", "t", f'<c r="C3"><f>A1</f>{"<v>0</v>" if book else ""}</c>')),
+        book=book,
     )
     assert refused(path) == (
         "F-FORMULA",
@@ -176,8 +202,16 @@ def test_escaped_characters_and_phonetic_hints_are_what_a_spreadsheet_makes_of_t
 
 def test_cells_that_are_not_there_are_blank_and_those_right_of_the_header_are_surplus(path: Path) -> None:
     blank = '<c r="E4" s="1"/><c r="XFD4"/>'
-    handmade(path, sheet(HEAD + row(3, "a", '<c r="D3"><v>5</v></c>') + row(4, "b", blank) + row(
-        9, "c", '<c r="F9"><v>7</v></c>') + '<row r="10"/><row><c><v>1</v></c><c/><c><v>3</v></c></row>'))
+    handmade(
+        path,
+        sheet(
+            HEAD
+            + row(3, "a", '<c r="D3"><v>5</v></c>')
+            + row(4, "b", blank)
+            + row(9, "c", '<c r="F9"><v>7</v></c>')
+            + '<row r="10"/><row><c><v>1</v></c><c/><c><v>3</v></c></row>'
+        ),
+    )
     assert records(opened(path)) == [
         (3, ["a", "", "", "5"]),
         (4, ["b", "", "", ""]),
@@ -234,7 +268,11 @@ def test_cells_merged_over_rows_refuse_the_file_unless_they_stand_above_the_head
 
 
 def test_macros_and_links_to_other_workbooks_are_never_looked_at(path: Path) -> None:
-    rubbish = {"xl/vbaProject.bin": b"\0" * 100, "xl/externalLinks/externalLink1.xml": "<!DOCTYPE x><", "../../evil": "x"}
+    rubbish = {
+        "xl/vbaProject.bin": b"\0" * 100,
+        "xl/externalLinks/externalLink1.xml": "<!DOCTYPE x><",
+        "../../evil": "x",
+    }
     assert records(opened(handmade(path, sheet(HEAD + row(2, "a")), more=rubbish))) == [(2, ["a", "", "", ""])]
 
 
