@@ -85,16 +85,22 @@ class _Answers:
         self, faults: pl.DataFrame, pick: Callable[[pl.DataFrame], pl.DataFrame]
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Records with a fault that `pick` leaves, in the order of the file, so many at once, and their faults."""
+        held: list[tuple[pl.DataFrame, pl.DataFrame]] = []
         for number, (first, last) in enumerate(self._manifest.lines):
             some = pick(_between(faults, first, last)).cast({"field": pl.String, "code": pl.String})
             if some.is_empty():
                 continue
             lines = pa.array(some["_line"].unique().to_list(), pa.uint32())
-            rows = pl.concat([_named(batch, lines) for batch in self._runs.run(number)]).sort("_line")
+            rows = _named(self._runs.run(number), lines).sort("_line")
             for start in range(0, len(rows), _ROWS):
                 self._desk.listen()
                 part = rows[start : start + _ROWS]
-                yield part, _between(some, part["_line"][0], part["_line"][-1])
+                held.append((part, _between(some, part["_line"][0], part["_line"][-1])))
+                if sum(len(each) for each, _ in held) >= _ROWS:
+                    yield _together(held)
+                    held = []
+        if held:
+            yield _together(held)
 
     def _valued(self, rows: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
         """The faults with `value`, the cell each is about, by line and then by the order of the columns."""
@@ -155,9 +161,14 @@ def unpack(packed: bytes) -> pl.DataFrame:
         return spool.as_frame(stream.read_all())
 
 
-def _named(batch: pa.RecordBatch, lines: pa.Array) -> pl.DataFrame:
+def _named(batches: Iterator[pa.RecordBatch], lines: pa.Array) -> pl.DataFrame:
     """The records on these lines: mostly few, so they are picked before anything is made of them."""
-    return spool.as_frame(batch.filter(pa.compute.is_in(batch.column("_line"), value_set=lines)))
+    picked = [batch.filter(pa.compute.is_in(batch.column("_line"), value_set=lines)) for batch in batches]
+    return spool.as_frame(pa.Table.from_batches(picked))
+
+
+def _together(held: list[tuple[pl.DataFrame, pl.DataFrame]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return pl.concat([rows for rows, _ in held]), pl.concat([faults for _, faults in held])
 
 
 def _between(faults: pl.DataFrame, first: int, last: int) -> pl.DataFrame:

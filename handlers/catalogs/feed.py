@@ -13,7 +13,7 @@ from daemon.records import Source
 from handlers.catalogs import lines
 from handlers.catalogs.codes import refusal
 
-_AHEAD = 4  # pieces read before the first of them became rows; the parser would take 32 and hold them all
+_AHEAD = 2  # pieces read before the first of them became rows; the parser would take 32 and hold them all
 _PATIENCE = 0.02  # seconds after which a parser that gave no rows is believed to need one more piece to do so
 
 

@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,15 @@ def handmade(
         f'<Relationship Id="a" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
     )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, body in parts.items():
-            archive.writestr(name, body)
+        for name, data in parts.items():
+            archive.writestr(name, data)
     return path
+
+
+HEAD = row(1, "sku", "title", "price", "quantity")
+
+
+def one_row(path: Path, *made: str, **parts: Any) -> list[str]:
+    """The cells of one row below a header, made from XML."""
+    handmade(path, sheet(HEAD + f'<row r="2">{"".join(made)}</row>'), **parts)
+    return records(opened(path))[0][1]
