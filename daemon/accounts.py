@@ -60,7 +60,10 @@ class Account:
 
 def read_tokens(name: bytes) -> tuple[str, bool]:
     """Mode ("" for none) and force from the dot tokens before the extension: `x.replace.force.csv`."""
-    tokens = name.decode("utf-8", "replace").lower().split(".")[1:-1]
+    tokens = name.decode("utf-8", "replace").lower().split(".")[1:]
+    packed = bool(tokens) and tokens.pop() in ("gz", "zip")
+    if packed and tokens and tokens[-1] not in (*MODES, "force"):
+        tokens.pop()  # the ending of what is inside
     force = bool(tokens) and tokens[-1] == "force"
     if force:
         tokens.pop()

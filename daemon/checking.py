@@ -18,6 +18,7 @@ from daemon.spool import Desk, Manifest
 _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
+_PIECE = 10_000  # rows that go through the rules at once
 _DOUBLED = "R-DOUBLED-SKU"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
 _NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
@@ -111,6 +112,11 @@ class _Checking:
         """Rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
         if changed.is_empty():
             return _NO_ROWS, _NO_FAULTS
+        # piece by piece: what the rules need beside the rows is several times their size
+        pieces = [self._piece(lot, changed[start : start + _PIECE]) for start in range(0, len(changed), _PIECE)]
+        return pl.concat([rows for rows, _ in pieces]), pl.concat([faults for _, faults in pieces])
+
+    def _piece(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         sent = lot.source.rows(changed["_at"]).hstack([changed["_known"]])
         checked = self._catalogs.check(sent, self._manifest.plan, self._job.rules, self._manifest.seen)
         lines, digest = changed["_line"], changed["digest"]

@@ -122,6 +122,8 @@ class LimitsConfig(Section):
     rows: int = Field(10_000_000, ge=1, description="a number of rows from 1")
     columns: int = Field(1_000, ge=1, description="a number of columns from 1")
     cell: int = Field(1 << 20, ge=1, description="a number of bytes from 1")
+    unpacked: int = Field(4 << 30, ge=1, description="a number of bytes from 1")
+    ratio: int = Field(200, ge=1, description="a number from 1")
 
 
 def _limits(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

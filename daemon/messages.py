@@ -14,6 +14,8 @@ class Limits(msgspec.Struct, frozen=True):
     rows: int = 10_000_000
     columns: int = 1_000
     cell: int = 1 << 20
+    unpacked: int = 4 << 30  # bytes that come out of a packed file or workbook
+    ratio: int = 200  # times its size
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -104,10 +106,11 @@ class Declined(msgspec.Struct, frozen=True, tag=True):
 
 
 class Block(msgspec.Struct, frozen=True, tag=True):
-    """One checked block: rows to create, rows to compare and change, rows to delete, and what was settled without the store.
+    """One checked block: rows to create, to compare and change, to delete, and what was settled without the store.
 
     "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone` (those with rows), each with
-    `Spooled.columns`; "csv": `path` + ".new", ".known", ".gone" are files for COPY (CSV, no header, NULL = unquoted blank).
+    `Spooled.columns`; "csv": `path` + ".new", ".known", ".gone" are files for COPY (CSV without header, NULL is an
+    unquoted blank).
     """
 
     number: int
@@ -157,7 +160,10 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
 
 
 class Unspooled(msgspec.Struct, frozen=True, tag=True):
-    """Answer to `Check` and `Render`: the spool is not there, not whole, or from before a restart of the host. `Read` makes it anew."""
+    """Answer to `Check` and `Render`: the spool is not there, not whole, or from before a restart of the host.
+
+    `Read` makes it anew.
+    """
 
 
 Job = Read | Check | Render | Acknowledge | Stop

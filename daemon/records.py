@@ -27,9 +27,10 @@ _BESIDE = 1 << 20  # bytes of a file that are worth a thread of their own
 class Source:
     """The bytes of a claimed file. Whatever is read through `open()` is counted and hashed on the way, in order."""
 
-    def __init__(self, path: bytes, limits: Limits) -> None:
+    def __init__(self, path: bytes, limits: Limits, folder: str | None = None) -> None:
         self.path = path
         self.limits = limits
+        self.folder = folder  # for what a format must put down while it reads
         self.size = os.stat(path).st_size
         self.done = 0
         self._digest = hashlib.sha256()
@@ -112,6 +113,7 @@ class Opened:
     delimiter: str
     encoding: str
     records: Iterator[pa.RecordBatch]
+    faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the format, as in `Plan.faults`
 
 
 @dataclass(frozen=True, slots=True)

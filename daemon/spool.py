@@ -73,7 +73,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
     """
     _empty(job.spool)
     before = _state(job.source)
-    source = Source(job.source, job.limits)
+    source = Source(job.source, job.limits, job.spool)
     layout = ""
     try:
         opened, plan = catalogs.open(source, job.suffix, job.rules)

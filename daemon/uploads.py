@@ -14,6 +14,7 @@ from daemon.accounts import Account, read_tokens
 from daemon.children import Child
 from daemon.codes import sentence
 from daemon.errors import Refused, Surroundings
+from daemon.identifiers import safe_stem
 from daemon.messages import (
     Acknowledge,
     Block,
@@ -125,7 +126,7 @@ class _Upload:
         return end
 
     def _read(self, path: bytes) -> Spooled | Declined:
-        suffix = Path(self.claim.file_name).suffix.lower()
+        suffix = safe_stem(self.claim.name)[1].lower()
         keys = KEYS if self.claim.weight < SMALL else 0
         job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys)
         for _ in range(READINGS):

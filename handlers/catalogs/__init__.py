@@ -3,7 +3,8 @@
 A format is one function in `FORMATS`; a layout one entry of `layouts.LAYOUTS`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -12,30 +13,33 @@ import pyarrow.compute as pc
 
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import layouts, lines, numbers, text
+from handlers.catalogs import layouts, lines, numbers, packed, text, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
 from handlers.catalogs.guard import unguarded
 from handlers.catalogs.rules import Checker
 
 __all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "severity"]
 
-FORMATS: Final[dict[str, Callable[[Source, str, Rules], Opened]]] = dict.fromkeys(text.SUFFIXES, text.text)
+FORMATS: Final[dict[str, packed.Format]] = {
+    **dict.fromkeys(text.SUFFIXES, text.text),
+    **dict.fromkeys(workbook.SUFFIXES, workbook.workbook),
+}
 
 _NUMBERS: Final = frozenset(("price", "list_price", "cost", "tax_rate", "quantity", "weight"))
 
 
 def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
-    """Find encoding, dialect, header and layout of a catalog file; `suffix` is lower case, with its dot.
+    """Find encoding, dialect, header and layout of a catalog file; `suffix` is lower case, with its dot
+    (`.csv`, `.csv.gz`, `.zip`).
 
     Raises Refused with an F- or H- code, also while `records` is read.
     """
-    if suffix not in FORMATS:
-        raise refusal("F-FORMAT", value=suffix or "no suffix")
-    opened = FORMATS[suffix](source, suffix, rules)
+    opened = packed.read(source, suffix, rules, FORMATS)
     plan = layouts.recognise(opened.header, opened.line)
+    if opened.faults:
+        plan = replace(plan, faults=(*plan.faults, *opened.faults))
     if plan.again:
-        records = _again(opened.records, plan)
-        opened = Opened(opened.header, opened.line, opened.delimiter, opened.encoding, records)
+        opened = replace(opened, records=_again(opened.records, plan))
     return opened, plan
 
 

@@ -16,8 +16,6 @@ from daemon.records import Source
 from handlers.catalogs.codes import refusal
 
 CHUNK: Final = 1 << 16
-UNPACKED: Final = 4 << 30  # bytes a packed file may become
-RATIO: Final = 200  # times its size
 _FREE = 16 << 20  # bytes that any file may become, however small it is
 _PARTS = 10_000
 _DIRECTORY = 4 << 20  # bytes
@@ -29,9 +27,8 @@ class Budget:
     """Counts what comes out of a packed file. Raises Refused F-UNPACKED-SIZE and F-UNPACKED-RATIO."""
 
     def __init__(self, packed: int, limits: Limits) -> None:
-        self._most: int = getattr(limits, "unpacked", UNPACKED)
-        self._ratio: int = getattr(limits, "ratio", RATIO)
-        self._proportion = max(_FREE, packed * self._ratio)
+        self._limits = limits
+        self._proportion = max(_FREE, packed * limits.ratio)
         self._out = 0
 
     def add(self, size: int) -> None:
@@ -41,10 +38,10 @@ class Budget:
 
     def check(self, size: int) -> None:
         """Whether so many bytes in all are allowed."""
-        if size > self._most:
-            raise refusal("F-UNPACKED-SIZE", value=self._most)
+        if size > self._limits.unpacked:
+            raise refusal("F-UNPACKED-SIZE", value=self._limits.unpacked)
         if size > self._proportion:
-            raise refusal("F-UNPACKED-RATIO", value=self._ratio)
+            raise refusal("F-UNPACKED-RATIO", value=self._limits.ratio)
 
 
 class Archive:
@@ -103,7 +100,7 @@ class _Bounded(io.FileIO):
 
 def temporary(source: Source) -> int:
     """The descriptor of a new file of ours without a name: it goes when it is closed, whatever else happens."""
-    with tempfile.TemporaryFile(dir=getattr(source, "folder", None)) as file:
+    with tempfile.TemporaryFile(dir=source.folder) as file:
         return os.dup(file.fileno())
 
 

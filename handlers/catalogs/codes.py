@@ -3,6 +3,7 @@
 from typing import Final
 
 from daemon.errors import Code, Refused
+from handlers.catalogs import container_codes
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -11,7 +12,7 @@ _TABLE = (
     Code(
         "F-FORMAT",
         ERROR,
-        "Files that end in {value} are not read as catalog files; send .csv, .tsv or .txt.",
+        "Files that end in {value} are not read as catalog files; send .csv, .tsv, .txt or .xlsx, also as .gz or .zip.",
         "The name of the file ends in a suffix no format is known for.",
         "Export the catalog as CSV and send it again.",
     ),
@@ -260,7 +261,7 @@ _TABLE = (
     ),
 )
 
-CODES: Final[dict[str, Code]] = {code.name: code for code in _TABLE}
+CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE)}
 
 _SHOWN = 60  # characters of a cell that a sentence repeats
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import msgspec
@@ -26,13 +25,6 @@ _NUMBERS: Final = frozenset(("price", "list_price", "cost", "tax_rate", "quantit
 Warned = tuple[int, str, str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedWorkbook(Opened):
-    """`faults`: warnings of the file, as in `Plan.faults`."""
-
-    faults: tuple[Warned, ...] = ()
-
-
 class _Begun(NamedTuple):
     """A sheet of which the first rows were read; `rest` are the others."""
 
@@ -42,7 +34,7 @@ class _Begun(NamedTuple):
     rest: Iterator[Row]
 
 
-def workbook(source: Source, suffix: str, rules: Rules) -> OpenedWorkbook:
+def workbook(source: Source, suffix: str, rules: Rules) -> Opened:
     """Find sheet and header of a workbook; its records are read while they are asked for.
 
     `_line` is the number of the row in the sheet. A cell nobody filled is blank, one right of the header is surplus.
@@ -72,7 +64,7 @@ def workbook(source: Source, suffix: str, rules: Rules) -> OpenedWorkbook:
         raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header))
     records = _Records(begun, header, line, source.limits).batches(begun.first[found + 1 :])
     faults: list[Warned] = [(line, "", "H-OTHER-SHEETS", ", ".join(others)[:1000])] if others else []
-    return OpenedWorkbook(header, line, "", "utf-8", records, tuple(faults))
+    return Opened(header, line, "", "utf-8", records, tuple(faults))
 
 
 def _begin(book: Workbook, place: Place) -> _Begun:

@@ -70,7 +70,7 @@ def stocked(tradepost: Tradepost) -> Tradepost:
     data.mkdir()
     store = open_store(None, data, SystemClock())
     store.schema.prepare()
-    store.set_accounts("main", {"demo": ""})
+    store.set_accounts("main", ["demo"])
     with store.database.engine.begin() as connection:
         owner = connection.scalar(account.select().with_only_columns(account.c.id))
         same = {"account_id": owner, "version": 1, "digest": 7}

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from daemon import disk
-from daemon.disk import SyncFailed
-from daemon.errors import Refused, Surroundings
+from daemon.errors import Refused, Surroundings, SyncFailed
 from daemon.folders import AccountFolders
 from daemon.identifiers import is_ulid, safe_stem, show, ulid
 from daemon.sighting import Sighting

@@ -65,9 +65,7 @@ def test_a_file_is_whole_when_it_has_not_changed_for_settle(
     assert whole(looks, folders) == [b"a.csv"]
 
 
-def test_wall_clock_jumps_do_not_matter(
-    folders: AccountFolders, inbox: Path, looks: Looks, clock: FakeClock
-) -> None:
+def test_wall_clock_jumps_do_not_matter(folders: AccountFolders, inbox: Path, looks: Looks, clock: FakeClock) -> None:
     (inbox / "a.csv").write_text("sku\n1\n")
     os.utime(inbox / "a.csv", (1 << 40, 1 << 40))
     look(looks, folders)

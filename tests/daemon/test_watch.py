@@ -113,9 +113,7 @@ def test_a_folder_that_was_renamed_and_replaced_is_noticed(
     assert hints.next() == "acme"
 
 
-def test_events_that_the_kernel_dropped_lead_to_a_look_at_everything(
-    watch: Watch, hints: Hints, home: Path
-) -> None:
+def test_events_that_the_kernel_dropped_lead_to_a_look_at_everything(watch: Watch, hints: Hints, home: Path) -> None:
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     reader = watch._observer._inotify_fd  # type: ignore[union-attr]
     with reader._lock:  # the reader stands still meanwhile
@@ -146,9 +144,7 @@ def test_a_canary_that_is_not_heard_shows_a_deaf_watcher(
     assert hints.next() == "acme"
 
 
-def test_a_canary_that_is_heard_changes_nothing(
-    watch: Watch, hints: Hints, home: Path, clock: FakeClock
-) -> None:
+def test_a_canary_that_is_heard_changes_nothing(watch: Watch, hints: Hints, home: Path, clock: FakeClock) -> None:
     look(watch, clock, 60)
     drop(home)
     assert hints.next() == "acme"  # events come in order: the canary's are through

@@ -11,7 +11,7 @@ import pytest
 
 from daemon.errors import Refused
 from daemon.messages import Limits
-from tests.handlers.workbooks import HEAD, MAIN, Small, handmade, opened, records, refused, row, sheet
+from tests.handlers.workbooks import HEAD, MAIN, SMALL, handmade, opened, records, refused, row, sheet
 
 
 @pytest.fixture
@@ -81,13 +81,13 @@ def test_many_rows_that_share_large_texts_come_in_small_batches(path: Path) -> N
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused_whatever_its_directory_says(path: Path) -> None:
     handmade(path, sheet(HEAD + row(2, "a") + " " * 50_000_000))
-    assert refused(path, limits=Small()) == (
+    assert refused(path, limits=SMALL) == (
         "F-UNPACKED-SIZE",
         "Unpacked, the file has more than the 41943040 bytes that are allowed; split it and send the parts.",
     )
     assert refused(path)[0] == "F-UNPACKED-RATIO"
     lie(path, "xl/worksheets/s1.xml", 1000)
-    assert refused(path, limits=Small())[0] == "F-DAMAGED"
+    assert refused(path, limits=SMALL)[0] == "F-DAMAGED"
 
 
 def lie(path: Path, name: str, size: int) -> None:

@@ -17,8 +17,8 @@ import pytest
 from daemon.errors import Refused
 from daemon.messages import Limits, Rules
 from daemon.records import Source
-from handlers.catalogs import packed
-from tests.handlers.workbooks import FORMATS, Small, handmade, opened, records, refused, row, sheet
+from handlers.catalogs import FORMATS, packed
+from tests.handlers.workbooks import handmade, opened, records, refused, row, sheet
 
 CSV = b"sku,title\na,b\nc,d\n"
 ROWS = [(2, ["a", "b"]), (3, ["c", "d"])]
@@ -159,7 +159,7 @@ def test_a_bomb_is_refused_when_it_has_grown_too_far_and_leaves_nothing_behind(t
     for bomb in bombs(tmp_path, 60 << 20):
         code, message = refused(bomb)
         assert (code, "200 times" in message) == ("F-UNPACKED-RATIO", True)
-        assert refused(bomb, limits=Small(ratio=10_000))[0] == "F-UNPACKED-SIZE"
+        assert refused(bomb, limits=Limits(unpacked=40 << 20, ratio=10_000))[0] == "F-UNPACKED-SIZE"
     gc.collect()  # what was raised holds on to where it was raised
     assert len(os.listdir("/proc/self/fd")) <= before[1]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before[0] < 150 << 10  # the bombs themselves

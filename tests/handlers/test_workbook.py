@@ -134,7 +134,7 @@ def test_the_first_visible_sheet_with_a_header_is_read_and_the_others_are_named(
     handmade(path, page, notes, sheet(""), page, page, states=("hidden", "", "", "", ""))
     found = opened(path)
     assert records(found) == [(2, ["a", "", "", ""])]
-    assert getattr(found, "faults", None) == ((1, "", "H-OTHER-SHEETS", "S2, S5"),)
+    assert found.faults == ((1, "", "H-OTHER-SHEETS", "S2, S5"),)
 
 
 @pytest.mark.parametrize(

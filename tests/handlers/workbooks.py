@@ -11,25 +11,14 @@ import pytest
 from daemon.errors import Refused
 from daemon.messages import Limits, Rules
 from daemon.records import Opened, Source
-from handlers.catalogs import CODES, container_codes, packed, text, workbook
+from handlers.catalogs import FORMATS, packed
 
-CODES.update({code.name: code for code in container_codes.TABLE})
-FORMATS: dict[str, packed.Format] = {
-    **dict.fromkeys(text.SUFFIXES, text.text),
-    **dict.fromkeys(workbook.SUFFIXES, workbook.workbook),
-}
+SMALL = Limits(unpacked=40 << 20, ratio=50)  # a bomb need not be large
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 Record = tuple[int, list[str]]
-
-
-class Small(Limits, frozen=True):
-    """Limits with which a bomb need not be large."""
-
-    unpacked: int = 40 << 20
-    ratio: int = 50
 
 
 def opened(path: Path, suffix: str = "", limits: Limits | None = None) -> Opened:
