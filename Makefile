@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test check demo bench kill9 build pins clean
+.PHONY: help test check demo bench kill9 faults build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -27,11 +27,14 @@ check: .venv/ready ## lint, format, types, tests
 demo: .venv/ready ## run the daemon on real-looking input until Ctrl-C (ONCE=1: end by itself)
 	@$(BIN)/python benchmarks/demo.py $(if $(ONCE),--once)
 
-bench: .venv/ready ## measure against `sqlite3 .import` and others; prints the table of the README
-	@$(BIN)/python benchmarks/bench.py
+bench: .venv/ready ## measure; prints the table of the README (PEERS=folder of the other tools' programs)
+	@$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers $(PEERS))
 
 kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count
 	@$(BIN)/python -m tests.reliability.kill --count $(COUNT)
+
+faults: .venv/ready ## strike every call of one scenario in turn, from below (COUNT=1000: so many points), and pairs of deaths
+	@$(BIN)/python -m tests.reliability.faults --count $(COUNT) --pairs 144
 
 build: .venv/ready ## sdist, and the wheel from it, into dist/
 	$(BIN)/python -m build --no-isolation

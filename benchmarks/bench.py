@@ -65,15 +65,15 @@ class Daemon:
         query = "select count(*) from upload where state = 'done' and file_name like ?"
         return int(self.connection.execute(query, (pattern,)).fetchone()[0])
 
-    def wait_done(self, count: int, pattern: str = "%") -> None:
+    def wait_done(self, count: int, pattern: str = "%", pause: float = 0.002) -> None:
         """Wait until so many files whose name is like `pattern` are done."""
-        _wait_for(lambda: self.count_done(pattern) >= count, f"{count} files", 0.002)
+        _wait_for(lambda: self.count_done(pattern) >= count, f"{count} files", pause)
 
-    def import_file(self, source: Path, name: str, account: str = "acme") -> float:
+    def import_file(self, source: Path, name: str, account: str = "acme", pause: float = 0.02) -> float:
         """Seconds from the drop to `done`."""
         self.drop(source, account, name)
         start = time.perf_counter()
-        self.wait_done(1, name)
+        self.wait_done(1, name, pause)
         return time.perf_counter() - start
 
     def end(self) -> None:
@@ -230,11 +230,11 @@ def bench_pickup(folder: Path, count: int, rows: int) -> list[Line]:
     lines = []
     with running(folder, ["acme", "nordwind"]) as daemon:
         daemon.import_file(small, "warm.csv", "nordwind")
-        alone = [daemon.import_file(small, f"alone{number}.csv", "nordwind") - SETTLE for number in range(count)]
+        alone = [daemon.import_file(small, f"alone{number}.csv", "nordwind", 0.002) - SETTLE for number in range(count)]
         daemon.drop(large, "acme", "large.csv")
         beside: list[float] = []
         while daemon.count_done("large.csv") == 0 and len(beside) < 1000:
-            beside.append(daemon.import_file(small, f"beside{len(beside)}.csv", "nordwind") - SETTLE)
+            beside.append(daemon.import_file(small, f"beside{len(beside)}.csv", "nordwind", 0.002) - SETTLE)
     for what, taken, limit in (
         ("alone", alone, "+ 100 ms, p99 + 300 ms"),
         (f"beside {rows:,} rows", beside, "p99 + 2 s"),
@@ -258,7 +258,7 @@ def bench_many(folder: Path, files: int, accounts: int) -> list[Line]:
         for number in range(files):
             account = daemon.root / "drop" / names[number % accounts]
             (account / f"{number}.tmp").rename(account / "inbox" / "catalog" / f"ten{number}.csv")
-        daemon.wait_done(files)
+        daemon.wait_done(files, pause=0.05)
         taken = time.perf_counter() - start
     return [
         Line(

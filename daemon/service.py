@@ -20,7 +20,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.codes import sentence
 from daemon.config import Config
 from daemon.config_file import load
-from daemon.engine import Embedded
+from daemon.engine import Embedded, Waker
 from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
 from daemon.history import History
 from daemon.identifiers import ulid
@@ -50,7 +50,7 @@ class Service:
         self.data_dir = Path(config.data_dir)
         self.site = read_site(self.data_dir)
         self.stop = threading.Event()
-        self.wanted = threading.Event()
+        self.wanted = Waker()
         self.orphans = threading.Event()  # a daemon died: what it renamed but did not admit stands in .taken
         self.signals: set[int] = set()
         self.fault: BaseException | None = None
@@ -89,6 +89,7 @@ class Service:
         """Work until a signal (or, `once`, until all that is there is handled). Returns the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda given, _frame: self.signals.add(given))  # nothing else is safe in a handler
+        self.wanted.watch_signals()
         self.children.start()
         self.orphans.set()
         self.outbox.owing.set()
@@ -104,8 +105,7 @@ class Service:
                 pause = self.turn()
                 if once and pause > 0 and self._is_done():
                     break
-                self.wanted.wait(min(pause, 0.5))
-                self.wanted.clear()
+                self.wanted.wait(min(pause, 0.2 if once else 1.0))
         finally:
             self._end(chores)
         return 0 if self.fault is None else 1
