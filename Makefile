@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test check demo bench kill9 faults build pins clean
+.PHONY: help test lint check demo bench kill9 faults build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -18,11 +18,12 @@ help: ## say what there is
 test: .venv/ready ## set everything up and run the tests
 	$(BIN)/pytest
 
-check: .venv/ready ## lint, format, types, tests
+lint: .venv/ready ## lint, format, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+check: lint test ## everything that a change must pass
 
 demo: .venv/ready ## run the daemon on real-looking input until Ctrl-C (ONCE=1: end by itself)
 	@$(BIN)/python benchmarks/demo.py $(if $(ONCE),--once)

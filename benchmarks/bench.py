@@ -200,8 +200,8 @@ def bench_peers(folder: Path, runs: int, peers: Path | None) -> list[Line]:
     lines = [Line("100,000 rows a second", "", f"{100_000 / mine:,.0f} rows/s ({mine:.2f} s)", "")]
     database = folder / "peer.db"
     commands = {
-        "frictionless validate": ["frictionless", "validate", str(file)],
-        "csvsql --insert": ["csvsql", "--db", f"sqlite:///{database}", "--insert", "--tables", "item", str(file)],
+        "frictionless validate": ["frictionless", "validate", file.name],
+        "csvsql --insert": ["csvsql", "--db", f"sqlite:///{database}", "--insert", "--tables", "item", file.name],
         "sqlite-utils insert": ["sqlite-utils", "insert", str(database), "item", str(file), "--csv", "--pk", "sku"],
     }
     for name, command in commands.items():
@@ -213,7 +213,7 @@ def bench_peers(folder: Path, runs: int, peers: Path | None) -> list[Line]:
         for _ in range(runs):
             database.unlink(missing_ok=True)
             start = time.perf_counter()
-            subprocess.run([program, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            subprocess.run([program, *command[1:]], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
             taken.append(time.perf_counter() - start)
         lines.append(
             Line("100,000 rows against a peer", name, f"{statistics.median(taken) / mine:.1f} × as fast", "≥ 5 ×")

@@ -18,7 +18,7 @@ from daemon.spool import Desk, Manifest
 _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
-_PIECE = 10_000  # rows that go through the rules at once
+_PIECE = 14_000  # rows that go through the rules at once
 _DOUBLED = "R-DOUBLED-SKU"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
 _NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
