@@ -213,7 +213,9 @@ def bench_peers(folder: Path, runs: int, peers: Path | None) -> list[Line]:
         for _ in range(runs):
             database.unlink(missing_ok=True)
             start = time.perf_counter()
-            subprocess.run([program, *command[1:]], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                [program, *command[1:]], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            )
             taken.append(time.perf_counter() - start)
         lines.append(
             Line("100,000 rows against a peer", name, f"{statistics.median(taken) / mine:.1f} × as fast", "≥ 5 ×")

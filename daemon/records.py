@@ -17,6 +17,10 @@ import pyarrow as pa
 from daemon.errors import Code
 from daemon.messages import Limits, Rules
 
+# the apostrophe before a cell of an error file: `daemon.guards` sets it, `handlers.catalogs.guard` takes it off
+DANGEROUS = r"^'*[=+\-@\t\r]"  # what a spreadsheet would run, or would look like the guard of such a cell
+PLAIN_NUMBER = r"^'*[+-]?[0-9]+(?:[.,][0-9]+)*$"  # never guarded
+
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 """What does not count around a cell: the white space of Unicode, to which Python's own `strip` adds four controls."""
 

@@ -1,16 +1,12 @@
 """The apostrophe that keeps a spreadsheet from running a cell of an error file: taken off when the file comes back."""
 
 import json
-from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
-from daemon.records import Plan
+from daemon.records import DANGEROUS, PLAIN_NUMBER, Plan
 from handlers.catalogs import lines
-
-DANGEROUS: Final = r"^'*[=+\-@\t\r]"  # what a spreadsheet would run, or would look like the guard of such a cell
-NUMBER: Final = r"^'*[+-]?[0-9]+(?:[.,][0-9]+)*$"  # a plain number is never guarded
 
 
 def unguarded(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
@@ -28,7 +24,7 @@ def unguarded(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
 
 
 def _off(cells: pl.Series) -> pl.Series:
-    guard = cells.str.starts_with("'") & cells.str.contains(DANGEROUS) & ~cells.str.contains(NUMBER)
+    guard = cells.str.starts_with("'") & cells.str.contains(DANGEROUS) & ~cells.str.contains(PLAIN_NUMBER)
     return pl.select(pl.when(guard).then(cells.str.slice(1)).otherwise(cells)).to_series()
 
 
