@@ -118,8 +118,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "F-PARTIAL",
         "warning",
-        "{value} of {detail} rows were rejected: they stand in the error file with what is wrong. "
-        "Mend them there and drop that file back.",
+        "Rejected rows: {value} of {detail}. They stand in the error file with what is wrong; "
+        "mend them there and drop that file back.",
         "Some rows could be applied, others not.",
         "Open the file named in error_file, mend the cells, and drop it into the inbox as it is.",
     ),
