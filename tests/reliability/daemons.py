@@ -109,8 +109,8 @@ def count_done(config: Path) -> int:
 
 
 def read_step(config: Path) -> int:
-    """The last block that any process has applied."""
-    return _count(config, "select coalesce(max(step_no), 0) from process")
+    """The last block that the process admitted last has applied."""
+    return _count(config, "select coalesce((select step_no from process order by id desc limit 1), 0)")
 
 
 def _count(config: Path, query: str) -> int:
