@@ -228,6 +228,7 @@ def new_upload(account: str, claim: Claimed) -> NewProcess:
     return NewProcess(
         id=claim.upload_id,
         account=account,
+        kind="upload" if is_item_file else claim.source,
         key=f"upload:{claim.upload_id}",
         lane=f"items:{account}" if is_item_file else f"{claim.source}:{account}",
         weight=claim.size,

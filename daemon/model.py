@@ -1,10 +1,11 @@
 """The nouns that the machine's parts hand to one another. No input or output here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
+FILES = ("upload", "commands")  # kinds of processes that are a file with a history line: a catalog, a command file
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class NewProcess:
     ino: int = 0
     received_at: int | None = None  # UTC microseconds; None: the moment of the admission
     force: bool = False
+    args: Mapping[str, Any] = field(default_factory=dict)  # what a process is about that is no file
     refused: tuple[str, str] | None = None  # code, message
 
 
@@ -37,6 +39,7 @@ class Claim:
     """One process that this daemon works on. `token` fences: whoever claims it later has a higher one."""
 
     id: str
+    kind: str
     account: str
     account_id: int
     site: str
@@ -52,6 +55,7 @@ class Claim:
     received_at: int
     force: bool
     weight: int
+    args: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

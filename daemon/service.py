@@ -64,7 +64,7 @@ class Service:
         self.children = Children(2)
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail)
         self.outbox = Outbox(self.store, self.accounts, self.history.wake)
-        self.uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
+        self.performers = {"upload": Uploads(self.store, self.accounts, self.data_dir, self.stop)}
         self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
 
     def _open_accounts(self, config: Config) -> None:
@@ -181,7 +181,7 @@ class Service:
             name,
             small,
             self.store,
-            self.uploads,
+            self.performers,
             self.outbox,
             self.children,
             self.engine,

@@ -1,11 +1,12 @@
 """A worker: claim, perform, settle, publish, until the daemon stops. Only here an exception becomes a state."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from loguru import logger
 
-from daemon.children import Children
+from daemon.children import Child, Children
 from daemon.codes import sentence
 from daemon.engine import Engine
 from daemon.errors import ChildDied, LeaseLost, Surroundings, SyncFailed
@@ -13,23 +14,31 @@ from daemon.model import Claim, End
 from daemon.outbox import Outbox
 from daemon.store import Store
 from daemon.trouble import Trouble
-from daemon.uploads import Stopped, Unforeseen, Uploads
+from daemon.uploads import Stopped, Unforeseen
 
 STRIKES = 3  # exceptions nobody foresaw, or dead children, without a finished block between them
 LEND = 600.0  # seconds to wait for a child: one that died is replaced long before
+
+
+class Performer(Protocol):
+    """Brings claimed processes of one kind to their end."""
+
+    def perform(self, claim: Claim, child: Child) -> End:
+        """Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen."""
 
 
 class Worker(threading.Thread):
     """One thread. `small`: its slot is kept for files below 5 MB, so that they never wait behind a large one."""
 
     def __init__(
-        self, name: str, small: bool, store: Store, uploads: Uploads, outbox: Outbox, children: Children,
-        engine: Engine, trouble: Trouble, stop: threading.Event, instance: str, fail: Callable[[BaseException], None],
+        self, name: str, small: bool, store: Store, performers: Mapping[str, Performer], outbox: Outbox,
+        children: Children, engine: Engine, trouble: Trouble, stop: threading.Event, instance: str,
+        fail: Callable[[BaseException], None],
     ) -> None:  # fmt: skip
         super().__init__(name=name, daemon=True)
         self.small = small
         self.store = store
-        self.uploads = uploads
+        self.performers = performers
         self.outbox = outbox
         self.children = children
         self.engine = engine
@@ -68,7 +77,7 @@ class Worker(threading.Thread):
             with self.children.lend(LEND) as child:
                 for claim in claims:
                     with logger.contextualize(upload=claim.id, account=claim.account):
-                        ends.append(self.uploads.perform(claim, child))
+                        ends.append(self.performers[claim.kind].perform(claim, child))
         except (LeaseLost, Stopped, Surroundings, ChildDied, Unforeseen) as fault:
             self._fall_back(claims, ends, fault)
         except SyncFailed:

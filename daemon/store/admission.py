@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from daemon.identifiers import show
-from daemon.model import NewProcess
+from daemon.model import FILES, NewProcess
 from daemon.store.tables import account, process, upload
 from daemon.store.views import mark_history
 
@@ -32,13 +32,15 @@ def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[b
         if state == "queued":
             waiting.add(each.lane)
         processes.append(_process_row(each, owner, sequence[each.account], state, now))
-        uploads.append(_upload_row(each, owner, now))
+        if each.kind in FILES:
+            uploads.append(_upload_row(each, owner, now))
         sequence[each.account] += 1
     if processes:
         connection.execute(insert(process), processes)
-        connection.execute(insert(upload), uploads)
         moved = [{"a": accounts[name].id, "n": number} for name, number in sequence.items()]
         connection.execute(update(account).where(account.c.id == bindparam("a")).values(next_seq=bindparam("n")), moved)
+    if uploads:
+        connection.execute(insert(upload), uploads)
         mark_history(connection, {(row["account_id"], row["received_at"]) for row in uploads})
     return admitted
 
@@ -72,7 +74,7 @@ def _process_row(new: NewProcess, owner: Any, seq: int, state: str, now: int) ->
         "outcome": "rejected" if new.refused else None,
         "weight": new.weight,
         "run_at": now,
-        "args": json.dumps({"force": True}) if new.force else "{}",
+        "args": json.dumps({**new.args, "force": True} if new.force else {**new.args}),
         "code": code,
         "message": message,
         "created_at": now,

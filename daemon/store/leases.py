@@ -24,11 +24,10 @@ HELD = and_(
 
 
 DUE = (
-    select(process.c.id, process.c.lane, process.c.seq, process.c.weight)
+    select(process.c.id, process.c.kind, process.c.lane, process.c.seq, process.c.weight)
     .where(
         or_(process.c.state == "queued", process.c.state == "waiting"),
         process.c.run_at <= bindparam("now"),
-        process.c.kind == "upload",
         process.c.account_id.in_(bindparam("own", expanding=True)),
         process.c.weight < bindparam("below"),
     )
@@ -48,7 +47,8 @@ def claim(connection: Connection, me: str, own: Sequence[int], below: int, now: 
     head = connection.execute(due, {"own": own, "below": below, "now": now}).first()
     if head is None:
         return []
-    ids = [head.id, *_followers(connection, head)] if head.weight < SMALL else [head.id]
+    alone = head.kind != "upload" or head.weight >= SMALL
+    ids = [head.id] if alone else [head.id, *_followers(connection, head)]
     values = {
         "token": process.c.token + 1,
         "instance_id": me,
@@ -62,7 +62,7 @@ def claim(connection: Connection, me: str, own: Sequence[int], below: int, now: 
 
 def _followers(connection: Connection, head: Any) -> list[str]:
     query = (
-        select(process.c.id, process.c.weight, upload.c.name)
+        select(process.c.id, process.c.kind, process.c.weight, upload.c.name)
         .join(upload, upload.c.id == process.c.id, isouter=True)
         .where(process.c.lane == head.lane, process.c.state == "behind", process.c.seq > head.seq)
         .order_by(process.c.seq)
@@ -74,7 +74,7 @@ def _followers(connection: Connection, head: Any) -> list[str]:
     for row in connection.execute(query):
         total += row.weight
         # the same name again may be a duplicate of one in this run: that is only known when the run is settled
-        if total > RUN_BYTES or row.name in names:
+        if row.kind != "upload" or total > RUN_BYTES or row.name in names:
             break
         names.add(row.name)
         ids.append(row.id)
@@ -93,13 +93,14 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
             upload.c.received_at,
         )
         .join(account, account.c.id == process.c.account_id)
-        .join(upload, upload.c.id == process.c.id)
+        .join(upload, upload.c.id == process.c.id, isouter=True)
         .where(process.c.id.in_(ids))
         .order_by(process.c.seq)
     )
     return [
         Claim(
             id=row.id,
+            kind=row.kind,
             account=row.account,
             account_id=row.account_id,
             site=row.site,
@@ -108,15 +109,17 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
             instance=row.instance_id,
             step_no=row.step_no,
             strikes=row.strikes,
-            file_name=row.file_name,
-            name=row.name,
-            source=row.source,
-            via=row.via,
-            received_at=row.received_at,
-            force=bool(json.loads(row.args).get("force")),
+            file_name=row.file_name or row.kind,
+            name=row.name or b"",
+            source=row.source or "",
+            via=row.via or "",
+            received_at=row.received_at or row.created_at,
+            force=bool(args.get("force")),
             weight=row.weight,
+            args=args,
         )
         for row in connection.execute(query)
+        for args in [json.loads(row.args)]
     ]
 
 
