@@ -18,6 +18,15 @@ class Limits(msgspec.Struct, frozen=True):
     ratio: int = 200  # times its size
 
 
+class Mapping(msgspec.Struct, frozen=True):
+    """An account's own layout (`catalog.mapping`): for each column of the sender the field of ours that it fills."""
+
+    layout: str
+    columns: tuple[tuple[str, str, str | None], ...]
+    """(column, field, value): field is a native column, "-" (not wanted) or "attribute:x"; a constant `value` stands
+    for a blank column."""
+
+
 class Rules(msgspec.Struct, frozen=True):
     """What an account decides about reading its files (operation.md, the keys under [accounts.<name>])."""
 
@@ -29,6 +38,7 @@ class Rules(msgspec.Struct, frozen=True):
     weight_unit: str = "kg"
     encoding: str = "cp1252"
     delimiter: str = ","  # of answers that have no upload to copy it from
+    mappings: tuple[Mapping, ...] = ()
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):
