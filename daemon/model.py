@@ -8,6 +8,24 @@ SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
 FILES = ("upload", "commands")  # kinds of processes that are a file with a history line: a catalog, a command file
 
 
+class RemoteFile(NamedTuple):
+    """A file on a server of others, as one look showed it: the same four are the same file."""
+
+    endpoint: str
+    path: bytes
+    size: int
+    mtime: int  # seconds, by the server's clock
+
+
+class NewDelivery(NamedTuple):
+    """An answer that an endpoint is due; `kept` is our own copy, in case the account moves the one in its outbox."""
+
+    endpoint: str
+    account: str
+    path: str  # below the outbox
+    kept: str
+
+
 @dataclass(frozen=True, slots=True)
 class NewProcess:
     """A unit of work to be admitted.
@@ -32,6 +50,7 @@ class NewProcess:
     force: bool = False
     args: Mapping[str, Any] = field(default_factory=dict)  # what a process is about that is no file
     refused: tuple[str, str] | None = None  # code, message
+    remote: RemoteFile | None = None  # where it was fetched from: committed with it, so that it is taken once
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +131,7 @@ class Finished(NamedTuple):
     source: str
     received_at: int
     answers: tuple[Answer, ...]
+    via: str = "local"
 
 
 class View(NamedTuple):

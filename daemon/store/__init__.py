@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, text
 
 from daemon.clock import Clock
 from daemon.messages import Block
-from daemon.model import SMALL, Claim, Counts, End, Finished, NewProcess, View
-from daemon.store import accounts, admission, instances, items, leases, processes, uploads, views
+from daemon.model import SMALL, Claim, Counts, End, Finished, NewDelivery, NewProcess, View
+from daemon.store import accounts, admission, instances, items, leases, processes, remotes, uploads, views
 from daemon.store.postgres import PostgresDatabase
 from daemon.store.schema import Schema
 from daemon.store.sqlite import SqliteDatabase
@@ -51,6 +51,7 @@ class Store:
         self.database = database
         self.clock = clock
         self.schema = Schema(database.engine)
+        self.remotes = remotes.Remotes(database, self._now)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
@@ -215,9 +216,14 @@ class Store:
         with self.database.read() as connection:
             return uploads.list_finished(connection, list(self._own.values()), ids)
 
-    def finish(self, finished: Sequence[Finished]) -> None:
-        """These are published and archived: their history lines get `done`."""
-        self.database.write(lambda c: uploads.finish(c, finished, self.clock.now()))
+    def finish(self, finished: Sequence[Finished], due: Sequence[NewDelivery] = ()) -> None:
+        """These are published and archived: their history lines get `done`, and what endpoints are due is noted."""
+
+        def work(connection: Connection) -> None:
+            uploads.finish(connection, finished, self.clock.now())
+            remotes.put_due(connection, due, self.clock.now())
+
+        self.database.write(work)
 
     def views_behind(self) -> list[View]:
         """Views that show less than the store knows."""

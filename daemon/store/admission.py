@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from daemon.identifiers import show
 from daemon.model import FILES, NewProcess
+from daemon.store import remotes
 from daemon.store.tables import account, process, upload
 from daemon.store.views import mark_history
 
@@ -18,15 +19,19 @@ def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[b
     query = select(account).where(account.c.name.in_({each.account for each in new})).order_by(account.c.name)
     accounts = {row.name: row for row in connection.execute(query.with_for_update())}
     known = _known_keys(connection, [each.key for each in new])
+    taken = remotes.find_taken(connection, [each.remote for each in new if each.remote])
     waiting = _lanes_in_use(connection, {each.lane for each in new})
     sequence = {name: row.next_seq for name, row in accounts.items()}
-    processes, uploads, admitted = [], [], []
+    processes, uploads, fetched, admitted = [], [], [], []
     for each in new:
-        fresh = each.key not in known
+        fresh = each.key not in known and each.remote not in taken
         admitted.append(fresh)
         if not fresh:
             continue
         known.add(each.key)
+        if each.remote:
+            taken.add(each.remote)
+            fetched.append(remotes.taken_row(each.remote, each.id))
         owner = accounts[each.account]
         state = "done" if each.refused else "behind" if each.lane in waiting else "queued"
         if state == "queued":
@@ -41,6 +46,7 @@ def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[b
         connection.execute(update(account).where(account.c.id == bindparam("a")).values(next_seq=bindparam("n")), moved)
     if uploads:
         connection.execute(insert(upload), uploads)
+        remotes.put_taken(connection, fetched)
         mark_history(connection, {(row["account_id"], row["received_at"]) for row in uploads})
     return admitted
 

@@ -185,3 +185,43 @@ view = Table(
 )
 BEHIND = text("changed > published")
 Index("views_behind", view.c.account_id, sqlite_where=BEHIND, postgresql_where=BEHIND)
+
+endpoint = Table(  # an SFTP server: who works with it, and how that goes
+    "endpoint",
+    metadata,
+    Column("name", KEY, primary_key=True),
+    Column("account", KEY, nullable=False),
+    Column("state", KEY, nullable=False),  # new ok trouble stopped
+    Column("since", BigInteger, nullable=False),
+    Column("last_success", BigInteger),
+    Column("last_error", BigInteger),
+    Column("code", KEY, nullable=False, server_default=""),  # of the last error
+    Column("message", Text, nullable=False, server_default=""),
+    Column("instance_id", KEY),
+    Column("held_until", BigInteger, nullable=False, server_default="0"),
+)
+
+remote_file = Table(
+    "remote_file",
+    metadata,
+    Column("endpoint", KEY, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime", BigInteger, nullable=False),  # seconds, by the server's clock
+    Column("upload_id", KEY, nullable=False),
+    PrimaryKeyConstraint("endpoint", "path", "size", "mtime"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("endpoint", KEY, nullable=False),
+    Column("account", KEY, nullable=False),
+    Column("path", KEY, nullable=False),
+    Column("kept", KEY, nullable=False, server_default=""),  # our own copy of an answer; "" for a view
+    Column("sha256", KEY, nullable=False, server_default=""),  # of the view that was sent last
+    Column("state", KEY, nullable=False),  # due sent
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("run_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("endpoint", "path"),
+)
