@@ -166,6 +166,7 @@ class EndpointConfig(Section):
     port: int = Field(22, ge=1, le=65535, description="a port number from 1 to 65535")
     username: str = Field(min_length=1, description="the user to sign in as")
     private_key: Secret | None = Field(None, description='where the key is kept, for example "file:/etc/acme.key"')
+    passphrase: Secret | None = Field(None, description='where the passphrase of the key is kept: "credential:acme"')
     password: Secret | None = Field(None, description='where the password is kept, for example "credential:acme-sftp"')
     host_key: str | None = Field(
         None, pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+$", description='the key of the server: "ssh-ed25519 AAAA…"'

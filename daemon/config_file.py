@@ -17,7 +17,7 @@ from daemon.config import DEFAULT_PATH, NAME, AccountConfig, Config, EndpointCon
 from daemon.errors import ConfigurationFault
 
 SECTIONS: dict[str, type[BaseModel]] = {"accounts": AccountConfig, "sftp": EndpointConfig, "limits": LimitsConfig}
-HIDDEN = {"database", "private_key", "password"}  # a fault in one of these never shows what stands there
+HIDDEN = {"database", "private_key", "passphrase", "password"}  # a fault in one of these never shows what stands there
 
 Table = dict[str, Any]
 
@@ -208,6 +208,8 @@ def _server_faults(server: Table, accounts: list[str]) -> list[str]:
         faults.append("write either host_key or known_hosts: without one of them nobody knows which server answers.")
     if "private_key" in server and "password" in server:
         faults.append("write private_key or password, not both; with neither the SSH agent is asked.")
+    if "passphrase" in server and "private_key" not in server:
+        faults.append("passphrase opens private_key, and there is none: write one, or remove passphrase.")
     if "inbox" not in server and "outbox" not in server:
         faults.append("it has neither inbox nor outbox: write at least one of them.")
     if "kind" in server and "inbox" not in server:

@@ -144,7 +144,7 @@ def opened_at(name: bytes, folder: int) -> Iterator[int]:
         os.close(below)
 
 
-def write(name: bytes, folder: int, chunks: Iterable[bytes]) -> None:
+def write(name: bytes, folder: int, chunks: Iterable[bytes], *, synced: bool = True) -> None:
     """Write a new file and fsync it; there must be none of that name. Raises OSError, SyncFailed."""
     file = os.open(name, _NEW, 0o600, dir_fd=folder)
     try:
@@ -152,7 +152,8 @@ def write(name: bytes, folder: int, chunks: Iterable[bytes]) -> None:
             rest = memoryview(chunk)
             while rest:
                 rest = rest[os.write(file, rest) :]
-        sync(file, os.fsdecode(name))
+        if synced:
+            sync(file, os.fsdecode(name))
     finally:
         os.close(file)
 

@@ -7,7 +7,8 @@ from loguru import logger
 
 from daemon.accounts import Account
 from daemon.errors import Surroundings
-from daemon.model import Finished
+from daemon.model import Finished, NewDelivery
+from daemon.sftp.delivery import Copies
 from daemon.store import Store
 
 
@@ -17,9 +18,10 @@ class Outbox:
     Every step may be done again: a staged file that is gone was published, an archived one stays.
     """
 
-    def __init__(self, store: Store, accounts: dict[str, Account], wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, accounts: dict[str, Account], copies: Copies, wake: Callable[[], None]) -> None:
         self.store = store
         self.accounts = accounts
+        self.copies = copies
         self.wake = wake
         self.owing = threading.Event()  # something settled could not be published; `turn` tries again
         self._told: dict[str, str] = {}  # account: what keeps us from its folders
@@ -50,10 +52,11 @@ class Outbox:
     def _publish(self, finished: Sequence[Finished]) -> None:
         """Account by account: one whose folders cannot be used stops no other."""
         done: list[Finished] = []
+        due: list[NewDelivery] = []
         for name in sorted({each.account for each in finished} & self.accounts.keys()):
             own = [each for each in finished if each.account == name]
             try:
-                self._publish_account(self.accounts[name], own)
+                due += self._publish_account(self.accounts[name], own)
             except Surroundings as fault:
                 if self._told.get(name) != fault.message:
                     logger.error("{}: {}", fault.code, fault.message)
@@ -63,14 +66,19 @@ class Outbox:
                 self._told.pop(name, None)
                 done += own
         if done:
-            self.store.finish(done)
+            self.store.finish(done, due)
+            self.copies.tell({each.endpoint for each in due})
             self.wake()
 
-    def _publish_account(self, account: Account, finished: Sequence[Finished]) -> None:
-        """Its folders are synced once for all that goes there."""
+    def _publish_account(self, account: Account, finished: Sequence[Finished]) -> list[NewDelivery]:
+        """Its folders are synced once for all that goes there; returns what endpoints are due of it."""
         with account.folders.outgoing() as batch:
+            due = [each for upload in finished for each in self.copies.keep(upload, batch)]
+            if due:
+                self.copies.sync()  # once it is in the outbox, the account may take it away
             for upload in finished:
                 for answer in upload.answers:
                     batch.publish(upload.id, answer.staged, answer.path)
                 if not batch.archive(upload):
                     logger.error("the file of upload {} is in none of our folders", upload.id)
+        return due

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from daemon import disk
 from daemon.errors import Surroundings
-from daemon.taken import SOURCES, TAKEN, VIEW, Upload, answers_cell, archive_path, sign
+from daemon.taken import FETCHED, SOURCES, TAKEN, VIEW, Upload, answers_cell, archive_path, sign
 
 _OUTBOX = b"outbox"
 
@@ -38,6 +38,23 @@ class Outgoing:
                 disk.move(os.fsencode(file), own, name, folder, replace=True)
             return True
 
+    def copy(self, upload_id: str, staged: str, name: bytes, folder: int) -> None:
+        """Copy a staged answer, fsynced, into a folder of ours; nothing if it was published before.
+
+        Raises Surroundings, SyncFailed.
+        """
+        token, _, file = staged.partition("/")
+        cell = answers_cell(upload_id, token)
+        with (
+            disk.surroundings(self._show([TAKEN, cell])),
+            suppress(FileNotFoundError),
+            disk.opened(self._root, TAKEN, cell) as own,
+            disk.reading(os.fsencode(file), own) as answer,
+        ):
+            half = b"." + name
+            disk.copy_file(answer, half, folder)
+            disk.rename(half, folder, name, folder)
+
     def archive(self, upload: Upload) -> bool:
         """Move the file of an upload into the archive; True also if it is there already. False: it is nowhere.
 
@@ -46,7 +63,7 @@ class Outgoing:
         *folders, name = archive_path(upload)
         with disk.surroundings(self._show(folders)), disk.made(self._root, *folders) as folder:
             self._touched.add(tuple(folders))
-            for source in SOURCES:
+            for source in (*SOURCES, FETCHED):
                 cell = f"{upload.id}.{source}".encode()
                 if self._holds(cell, upload.name):
                     with disk.opened(self._root, TAKEN, cell) as own:

@@ -27,6 +27,8 @@ from daemon.identifiers import ulid
 from daemon.instance import Instance
 from daemon.intake import Intake, new_upload
 from daemon.outbox import Outbox
+from daemon.sftp.delivery import Copies
+from daemon.sftp.poller import Poller
 from daemon.store import Store, open_store
 from daemon.trouble import Trouble
 from daemon.uploads import Uploads
@@ -59,12 +61,15 @@ class Service:
         self.instance = Instance(self.data_dir, ulid(clock.now()))
         self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
         self.accounts: dict[str, Account] = {}
-        self._open_accounts(config)
         self.engine = Embedded()
         self.children = Children(2)
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail)
-        self.outbox = Outbox(self.store, self.accounts, self.history.wake)
+        self.copies = Copies(self.data_dir)
+        self.outbox = Outbox(self.store, self.accounts, self.copies, self.history.wake)
         self.performers = {"upload": Uploads(self.store, self.accounts, self.data_dir, self.stop)}
+        me, hint = self.instance.id, self.engine.hint
+        self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
+        self._open_accounts(config)
         self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
 
     def _open_accounts(self, config: Config) -> None:
@@ -84,6 +89,7 @@ class Service:
         self.intake = Intake(list(opened.values()), self.store, self.clock, self.data_dir, config.rescan)
         roots = {name: Path(os.fsdecode(account.folders.root)) for name, account in opened.items()}
         self.watch = Watch(roots, self.hint, self.clock)
+        self.poller.set_endpoints(config, opened)
 
     def run(self, *, once: bool = False) -> int:
         """Work until a signal (or, `once`, until all that is there is handled). Returns the exit code."""
@@ -97,6 +103,7 @@ class Service:
         self._try(self._clear_spools)
         chores = self._schedule()
         self.watch.start()
+        self.poller.start(alone=self._is_alone())
         for thread in (*self.workers, self.history):
             thread.start()
         logger.info("ready: {} account(s), instance {}", len(self.accounts), self.instance.id)
@@ -107,7 +114,7 @@ class Service:
                     break
                 self.wanted.wait(min(pause, 0.2 if once else 1.0))
         finally:
-            self._end(chores)
+            self._end(chores, once=once)
         return 0 if self.fault is None else 1
 
     def turn(self) -> float:
@@ -164,8 +171,11 @@ class Service:
 
     def _clear_spools(self) -> None:
         """Remove what dead daemons were reading, unless another one lives: it may be reading still."""
-        if [each["id"] for each in self.store.list_instances() if each["site"] == self.site] == [self.instance.id]:
+        if self._is_alone():
             shutil.rmtree(self.data_dir / "spool", ignore_errors=True)
+
+    def _is_alone(self) -> bool:
+        return [each["id"] for each in self.store.list_instances() if each["site"] == self.site] == [self.instance.id]
 
     def fail(self, fault: BaseException) -> None:
         """Something after which no thread may go on: a failed fsync above all. The daemon ends with exit code 1."""
@@ -216,10 +226,14 @@ class Service:
         return None
 
     def _is_done(self) -> bool:
-        return self.intake.is_idle() and self._try(self.store.find_open) == set()
+        if not (self.intake.is_idle() and self.poller.is_idle()):
+            return False
+        # in this order: what is taken is open, what is published may be due to a server
+        return self._try(self.store.find_open) == set() and self._try(self.poller.owes) is False
 
-    def _end(self, chores: BackgroundScheduler) -> None:
+    def _end(self, chores: BackgroundScheduler, *, once: bool) -> None:
         self.stop.set()
+        self.poller.end()
         self.engine.hint()
         chores.shutdown(wait=False)
         self.watch.stop()
@@ -232,6 +246,7 @@ class Service:
         self.history.wake()
         self.history.join(5)
         self._try(lambda: self.history.turn(rest=False))
+        self._try(lambda: self.poller.stop(last=once))  # the history as it is at last
         self._try(lambda: self.store.recover([self.instance.id]))
         self.store.close()
         self.instance.leave()

@@ -23,6 +23,7 @@ SOURCES = {
     "commands": (b"inbox", b"commands"),
     "stores": (b"inbox", b"stores"),
 }
+FETCHED = "fetched"  # the folder of a file that came over SFTP: `daemon.sftp.landing`
 _COPY = b".copy"  # no file of a sender is called so: dot-files are not taken
 VIEW = b".view-"  # half a view: then the process that writes it, then chance
 _READINGS = 3  # of a file that changes while it is copied
@@ -182,7 +183,7 @@ class Taken:
         with disk.surroundings(self._where):
             with disk.opened(self._root, TAKEN):
                 pass  # a file system that is away is no lost file
-            for source in SOURCES:
+            for source in (*SOURCES, FETCHED):
                 cell = _cell(upload.id, source)
                 with suppress(FileNotFoundError), disk.opened(self._root, TAKEN, cell) as own:
                     status = os.stat(upload.name, dir_fd=own, follow_symlinks=False)

@@ -22,9 +22,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "S-HOST-KEY",
         "error",
-        "{value} is not who it should be: {detail}. Nothing is exchanged with it until the configuration is read again.",
+        "{value} is not who it should be: {detail}. Nothing is exchanged with it until the configuration is reloaded.",
         "The server shows a host key that is not the one in the configuration, or none is known for it.",
-        "Ask its operator for the fingerprint. If the new key is right, write it to host_key or known_hosts and reload.",
+        "Ask its operator for the fingerprint. If the new key is right, write it to host_key or known_hosts, reload.",
     ),
     Code(
         "S-SFTP-SECRET",

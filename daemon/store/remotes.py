@@ -52,7 +52,7 @@ class Remotes:
         self._database.write(lambda c: c.execute(mine.values(instance_id=None, held_until=0)), durable=False)
 
     def report(self, name: str, state: str, code: str = "", message: str = "") -> None:
-        """How the last turn to the endpoint went: `ok`, `trouble` or `stopped`. What went wrong last stays to be read."""
+        """How the last turn to it went: `ok`, `trouble` or `stopped`. What went wrong last stays to be read."""
 
         def work(connection: Connection) -> None:
             now = self._now(connection)
@@ -103,6 +103,11 @@ class Remotes:
             mine = and_(delivery.c.endpoint == name, delivery.c.state == "due")
             rows = connection.execute(query.where(mine, delivery.c.run_at <= self._now(connection)))
             return [Delivery(*row) for row in rows]
+
+    def owing(self) -> set[str]:
+        """The endpoints that are due answers."""
+        with self._database.read() as connection:
+            return set(connection.scalars(select(delivery.c.endpoint).where(delivery.c.state == "due").distinct()))
 
     def delivered(self, name: str, done: Sequence[Delivery]) -> list[str]:
         """The endpoint has these answers; returns which kept copies nobody is due any more."""

@@ -56,7 +56,14 @@ def list_finished(
 ) -> list[Finished]:
     """Settled uploads of these accounts that are not `done`: answers may be unpublished, files not archived."""
     query = (
-        select(upload.c.id, account.c.name.label("account"), upload.c.name, upload.c.source, upload.c.received_at, upload.c.via)
+        select(
+            upload.c.id,
+            account.c.name.label("account"),
+            upload.c.name,
+            upload.c.source,
+            upload.c.received_at,
+            upload.c.via,
+        )
         .join(process, process.c.id == upload.c.id)
         .join(account, account.c.id == upload.c.account_id)
         .where(upload.c.state != "done", process.c.state == "done", upload.c.account_id.in_(own))

@@ -1,0 +1,15 @@
+"""The endings of names that are ours: of all that lies on somebody's server, only such files are fetched.
+
+Apart from the formats themselves, whose modules are heavy: the machine asks for these at its start.
+"""
+
+from typing import Final
+
+CATALOG: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".json", ".ndjson", ".jsonl", ".xml")
+COMMANDS: Final = (".csv", ".json", ".yaml", ".yml")
+PACKED: Final = (".gz", ".zip")
+
+NAMES: Final = {
+    "catalog": (*(f"*{each}" for each in CATALOG), *(f"*{each}.gz" for each in CATALOG), "*.zip"),
+    "commands": tuple(f"*{each}" for each in COMMANDS),
+}
