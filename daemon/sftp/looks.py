@@ -105,7 +105,7 @@ class Looks:
 
     def _is_meant(self, each: Listed) -> bool:
         name = each.entry.name
-        if is_ignored(name) or (self._markers and name.lower().endswith((DONE, HASH))):
+        if (is_ignored(name) and b"/" not in name) or (self._markers and name.lower().endswith((DONE, HASH))):
             return False
         if each.entry.attributes.kind == "folder":
             return False

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from daemon.identifiers import safe_stem
 from daemon.sftp import protocol as say
@@ -65,7 +66,8 @@ class Tidying:
             if place:
                 self._look_after(session, each, place)
             if self._endpoint.account.markers:
-                session.ignore(session.ask(say.REMOVE, each.path + DONE))
+                with suppress(RemoteRefused):  # without its file it means nothing
+                    session.do(say.REMOVE, each.path + DONE)
         return refused
 
     def _again(self, session: Session, each: Listed, place: bytes, fault: RemoteRefused) -> str:

@@ -54,26 +54,22 @@ class _Small:
         asked = self.session.ask(say.READ, self.handle, 0, 0, self.wanted.size + 1)
         self.asked = [self.session.ask(say.FSTAT, self.handle), asked]
 
-    def close(self) -> None:
-        status, data = self.asked
-        try:
-            self.content = self.session.data_of(data)
-        finally:
-            before = self.session.attributes_of(status)
-            self.session.ignore(self.session.ask(say.CLOSE, self.handle))
-        if not self.wanted.is_still(before) or len(self.content) != self.wanted.size:
-            raise Changed
-        self.asked = [self.session.ask(say.LSTAT, self.wanted.path)]
-
     def compare(self) -> None:
-        if not self.wanted.is_still(self.session.attributes_of(self.asked[0])):
+        status, data = self.asked
+        self.asked = _ask_after(self.session, self.wanted, self.handle)
+        content = self.session.data_of(data)
+        if not self.wanted.is_still(self.session.attributes_of(status)) or len(content) != self.wanted.size:
             raise Changed
+        self.content = content
+
+    def end(self) -> None:
+        _compare_after(self.session, self.wanted, self.asked)
 
 
 def fetch_small(session: Session, files: Sequence[Wanted]) -> list[bytes | Changed | RemoteRefused]:
     """The contents of TOGETHER files at most, each SMALL at most, or why one cannot be had. Raises EndpointFault."""
     under_way = [_Small(session, each) for each in files]
-    for stage in (_Small.read, _Small.close, _Small.compare):
+    for stage in (_Small.read, _Small.compare, _Small.end):
         for each in under_way:
             each.go(stage)
     return [each.fault or each.content or b"" for each in under_way]
@@ -95,8 +91,27 @@ def fetch(session: Session, wanted: Wanted) -> Iterator[bytes]:
     finally:
         for number, _, _ in under_way:
             session.ignore(number)
-        session.ignore(session.ask(say.CLOSE, handle))
-    if not wanted.is_still(session.attributes(wanted.path)):
+        after = _ask_after(session, wanted, handle)
+    _compare_after(session, wanted, after)
+
+
+def _ask_after(session: Session, wanted: Wanted, handle: bytes) -> list[int]:
+    """Ask for both again, the open file and what has its name, before it is closed: some servers then move it away."""
+    asked = [session.ask(say.FSTAT, handle), session.ask(say.LSTAT, wanted.path)]
+    session.ignore(session.ask(say.CLOSE, handle))
+    return asked
+
+
+def _compare_after(session: Session, wanted: Wanted, asked: Sequence[int]) -> None:
+    if not wanted.is_still(session.attributes_of(asked[0])):
+        raise Changed
+    try:
+        named = session.attributes_of(asked[1])
+    except RemoteRefused as refused:
+        if refused.status == say.NO_SUCH_FILE:
+            return  # moved away already: what was read was whole
+        raise
+    if not wanted.is_still(named):
         raise Changed
 
 

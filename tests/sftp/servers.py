@@ -16,6 +16,9 @@ PASSWORD = "canary-8c1f"
 class Login(asyncssh.SSHServer):
     """Lets `tradepost` in with PASSWORD, or with a key that the server knows."""
 
+    def connection_made(self, conn: Any) -> None:
+        self.connection = conn
+
     def begin_auth(self, username: str) -> bool:
         return True
 
@@ -43,9 +46,15 @@ class Server:
         def serve(channel: Any) -> asyncssh.SFTPServer:
             return make(channel, chroot=str(root).encode())
 
+        self._logins: list[Any] = []
+
+        def let_in() -> asyncssh.SSHServer:
+            self._logins.append(login())
+            return self._logins[-1]
+
         async def listen() -> Any:
             given: dict[str, Any] = {"server_host_keys": [self.key], "sftp_factory": serve} | options
-            return await asyncssh.create_server(login, "127.0.0.1", port, **given)
+            return await asyncssh.create_server(let_in, "127.0.0.1", port, **given)
 
         self._acceptor = self.do(listen())
         self.port: int = self._acceptor.get_port()
@@ -65,11 +74,13 @@ class Server:
 
         async def end() -> None:
             self._acceptor.close()
+            for each in self._logins:
+                if connection := getattr(each, "connection", None):
+                    connection.abort()
             await self._acceptor.wait_closed()
-            for task in asyncio.all_tasks():
-                if task is not asyncio.current_task():
-                    task.cancel()
-            await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await asyncio.sleep(0.01)
 
         self.do(end())
         self._loop.call_soon_threadsafe(self._loop.stop)
