@@ -1,13 +1,14 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check demo bench kill9 faults build pins clean
+.PHONY: help test lint check demo bench kill9 faults sftp-faults build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
+KILLS ?= 200
 BIN := .venv/bin
 
 help: ## say what there is
-	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venv
@@ -36,6 +37,10 @@ kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count
 
 faults: .venv/ready ## strike every call of one scenario in turn, from below (COUNT=1000: so many points), and pairs of deaths
 	@$(BIN)/python -m tests.reliability.faults --count $(COUNT) --pairs 144
+
+sftp-faults: .venv/ready ## cut the link to an SFTP server at COUNT=1000 places, then kill the daemon 200 times in SFTP traffic
+	@$(BIN)/python -m tests.reliability.sftp_faults --count $(COUNT)
+	@$(BIN)/python -m tests.reliability.sftp_kill --count $(KILLS)
 
 build: .venv/ready ## sdist, and the wheel from it, into dist/
 	$(BIN)/python -m build --no-isolation

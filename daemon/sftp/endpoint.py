@@ -160,6 +160,8 @@ def _sign_in(endpoint: Endpoint, transport: paramiko.Transport) -> None:
     except AuthenticationException as fault:
         if "timeout" in str(fault).lower():
             raise endpoint.fault("S-SFTP-SILENT", "no answer to our sign-in") from fault
+        if not transport.is_active():
+            raise endpoint.fault("S-SFTP-CUT", "while we signed in") from fault
         raise endpoint.fault("S-SFTP-LOGIN", f"{what} of the user {config.username}") from fault
     if asked:
         raise endpoint.fault("S-SFTP-METHOD", f"besides, {_methods(asked)}")
@@ -185,7 +187,7 @@ def _methods(named: list[str]) -> str:
 
 def _tell(endpoint: Endpoint, fault: BaseException) -> EndpointFault:
     said = str(fault)
-    if "banner" in said:
+    if any(sign in said for sign in ("banner", "Indecipherable", "Incompatible version")):
         return endpoint.fault("S-SFTP-NO-SSH")
     if isinstance(fault, TimeoutError) or "imeout" in said:
         return endpoint.fault("S-SFTP-SILENT", "no answer while we signed in")

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
 
+from loguru import logger
+
 from daemon import parts
 from daemon.model import NewDelivery
 from daemon.sftp.delivery import Copies, Delivering
@@ -154,6 +156,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    logger.remove()
     with tempfile.TemporaryDirectory(prefix="tradepost-sftp-") as folder:
         found, struck = run(Path(folder), given.count, given.seed, show=True)
     print("\n".join(found) if found else f"{struck} faults struck: nothing lost, nothing doubled, nothing partial")
