@@ -74,15 +74,26 @@ def add_account(
     currency: Annotated[str | None, typer.Option(help="For prices without one, as EUR.")] = None,
     language: Annotated[str | None, typer.Option(help="Of texts in files that do not say, as de.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Of the CSV files we write.")] = None,
+    sftp_user: Annotated[str | None, typer.Option(help="A user of this machine who uploads over SFTP.")] = None,
 ) -> None:
-    """Write accounts.d/NAME.toml beside the configuration."""
+    """Write accounts.d/NAME.toml beside the configuration; with --sftp-user also make the folders for that user."""
+    from daemon import senders
     from daemon.config_file import write_account
 
     asked = call.of(context)
     config = asked.config()
+    sender = senders.find_sender(sftp_user) if sftp_user else None
+    if sender and (obstacle := senders.find_obstacle(config.drop_root)):
+        raise ConfigurationFault([f"drop_root: {obstacle}, or OpenSSH refuses every sign-in."])
     given = {"name": name, "mode": mode, "currency": currency, "language": language, "delimiter": delimiter}
+    given["settle"] = senders.SETTLE if sender else None
     written = write_account(config, account, **{key: value for key, value in given.items() if value is not None})
     folder = config.drop_root / account
+    if sender:
+        owner = senders.find_owner(config.data_dir)
+        senders.make_folders(folder, owner, sender)
+        for command in senders.describe_next(folder, owner, sender):
+            typer.echo(f"Still to be done: {command}", err=True)
     if asked.json:
         print_rows([{"account": account, "file": str(written), "folder": str(folder)}], (), as_json=True, empty="")
     else:

@@ -12,15 +12,22 @@ HISTORY = (
     "received_at", "account", "file_name", "state", "outcome", "rows", "created", "updated", "unchanged", "deleted",
     "ignored", "rejected", "warnings", "code", "message", "upload_id",
 )  # fmt: skip
+SERVERS = ("account", "name", "state", "since", "last_success", "last_error", "answers_due", "code", "message")
 STATUS = ("account", "items", "waiting", "running", "done_today", "rejected_today", "last_received")
 
 
 def status(context: typer.Context) -> None:
-    """Tell what each account has, what waits and runs, and which daemons are there."""
+    """Tell what each account has, what waits and runs, and which daemons are there, how the SFTP servers do."""
     asked = call.of(context)
-    with asked.store() as (_, store):
-        print_rows(with_times(store.overview()), STATUS, as_json=asked.json, empty="No account has been seen yet.")
+    with asked.store() as (config, store):
+        rows = with_times(store.overview())
+        servers = with_times(store.remotes.states([each.name for each in config.sftp]))
+        if asked.json:
+            rows = [row | {"sftp": [each for each in servers if each["account"] == row["account"]]} for row in rows]
+        print_rows(rows, STATUS, as_json=asked.json, empty="No account has been seen yet.")
         if not asked.json:
+            if config.sftp:
+                print_rows(servers, SERVERS, as_json=False, empty="No SFTP server has been turned to yet.")
             daemons = with_times(store.list_instances())
             print_rows(daemons, ("id", "site", "host", "pid", "seen_at"), as_json=False, empty="No daemon is running.")
 

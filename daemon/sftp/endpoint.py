@@ -110,12 +110,15 @@ def _opened(endpoint: Endpoint, key_types: list[str] | None) -> Iterator[paramik
     guard.start()
     try:
         transport = paramiko.Transport(sock, disabled_algorithms=WEAK)
-        transport.banner_timeout = transport.auth_timeout = transport.handshake_timeout = endpoint.patience
+        transport.auth_timeout = endpoint.patience
+        # longer than what start_client gets: their end looks like the server's hanging up
+        transport.banner_timeout = transport.handshake_timeout = 2 * endpoint.patience
         if key_types is not None:  # the server is to show the key that it is known by
             names = {*key_types, *(("rsa-sha2-512", "rsa-sha2-256") if "ssh-rsa" in key_types else ())}
             options = transport.get_security_options()
             options.key_types = [each for each in options.key_types if each in names]
         transport.start_client(timeout=endpoint.patience)
+        _see_started(transport)
         yield transport
     except BaseException as fault:
         if transport:
@@ -126,6 +129,14 @@ def _opened(endpoint: Endpoint, key_types: list[str] | None) -> Iterator[paramik
         raise
     finally:
         guard.cancel()
+
+
+def _see_started(transport: paramiko.Transport) -> None:
+    """When its time is over, start_client just returns."""
+    try:
+        transport.get_remote_server_key()
+    except SSHException:
+        raise TimeoutError from None
 
 
 def _reach(endpoint: Endpoint) -> socket.socket:

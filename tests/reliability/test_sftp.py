@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_daemon_killed_again_and_again_takes_and_answers_each_file_once(tmp_pa
     assert sftp_kill.run(tmp_path, kills, seed=20261121) == []
 
 
-def make_line(place: Place, patience: float = 5.0, **changes: object) -> Line:
+def make_line(place: Place, patience: float = 5.0, **changes: Any) -> Line:
     """The line to the place's server."""
     made = place.endpoint(**changes)
     endpoint = Endpoint(made.config, made.account, patience)
@@ -61,7 +62,7 @@ def turn(place: Place, line: Line, times: int = 2) -> None:
         place.clock.advance(500)
 
 
-def openssh_keys(server: openssh.OpenSsh, place: Place) -> dict[str, object]:
+def openssh_keys(server: openssh.OpenSsh, place: Place) -> dict[str, Any]:
     """The configuration for a real server, whose folders are those of the place."""
     return {
         "port": server.port, "host_key": server.host_key, "username": server.user, "password": None,

@@ -50,7 +50,8 @@ class Server:
 
         def let_in() -> asyncssh.SSHServer:
             self._logins.append(login())
-            return self._logins[-1]
+            made: asyncssh.SSHServer = self._logins[-1]
+            return made
 
         async def listen() -> Any:
             given: dict[str, Any] = {"server_host_keys": [self.key], "sftp_factory": serve} | options

@@ -205,7 +205,7 @@ class Liar(asyncssh.SFTPServer):
     more = 1
 
     def _lie(self, attrs: Any) -> Any:
-        told = asyncssh.SFTPAttrs.from_local(attrs) if isinstance(attrs, os.stat_result) else attrs
+        told: Any = asyncssh.SFTPAttrs.from_local(attrs) if isinstance(attrs, os.stat_result) else attrs
         if told.permissions & 0o100000:
             told.size += self.more
         return told
