@@ -20,8 +20,8 @@ def status(context: typer.Context) -> None:
     """Tell what each account has, what waits and runs, and which daemons are there, how the SFTP servers do."""
     asked = call.of(context)
     with asked.store() as (config, store):
-        rows = with_times(store.overview())
-        servers = with_times(store.remotes.states([each.name for each in config.sftp]))
+        rows = list(with_times(store.overview()))
+        servers = list(with_times(store.remotes.states([each.name for each in config.sftp])))
         if asked.json:
             rows = [row | {"sftp": [each for each in servers if each["account"] == row["account"]]} for row in rows]
         print_rows(rows, STATUS, as_json=asked.json, empty="No account has been seen yet.")

@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -10,9 +11,12 @@ from daemon.clock import Clock
 from daemon.errors import Surroundings
 from daemon.sftp.codes import EndpointFault
 from daemon.sftp.delivery import Delivering
-from daemon.sftp.endpoint import Connection, Endpoint, connect
+from daemon.sftp.endpoint import Endpoint
 from daemon.sftp.taking import Interrupted, Taking
 from daemon.store import Store
+
+if TYPE_CHECKING:
+    from daemon.sftp.connection import Connection
 
 _SHORTEST, _LONGEST = 5.0, 300.0  # seconds of back-off, before the jitter
 _FRESH = 10.0  # seconds: a success is not told to the store more often
@@ -94,6 +98,8 @@ class Line:
             connection.close()
 
     def _work(self) -> list[EndpointFault]:
+        from daemon.sftp.connection import connect  # paramiko costs a second and 20 MB: not where there is no server
+
         kept = self.connection
         if kept and kept.is_alive():
             try:
@@ -106,7 +112,7 @@ class Line:
         self.connection = connect(self.endpoint, self._clock.monotonic)
         return self._converse(self.connection)
 
-    def _converse(self, connection: Connection) -> list[EndpointFault]:
+    def _converse(self, connection: "Connection") -> list[EndpointFault]:
         notes: list[EndpointFault] = []
         every = self.endpoint.config.every
         if self._taking and self._clock.monotonic() >= self._look_at:

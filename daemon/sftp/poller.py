@@ -55,6 +55,7 @@ class Poller:
         self._threads: list[threading.Thread] = []
         self._started = False
         self._reported: dict[str, float] = {}
+        self._reporting = threading.Lock()
         self._cleared = -math.inf
         copies.tell = self.tell
 
@@ -161,7 +162,8 @@ class Poller:
     def _turn(self, line: Line, *, last: bool = False) -> None:
         try:
             has_changed = line.turn(last=last)
-            self._report(line.endpoint.account, at_once=has_changed)
+            with self._reporting:  # the state read last is the one that is written last
+                self._report(line.endpoint.account, at_once=has_changed)
             if now_and_then(self._clock, self._cleared, _HOUR):
                 self._clear(_HOUR)
         except Interrupted:

@@ -1,6 +1,9 @@
 """The whole way over SFTP: a file on a server of others in, its answers back there, nothing twice."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +23,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
     opened.close()
 
 
+def status(config: Path, *options: str) -> str:
+    """What `tradepost status` prints."""
+    line = [sys.executable, "-m", "daemon.cli", "--config", str(config), *options, "status"]
+    return subprocess.run(line, capture_output=True, text=True, check=True).stdout
+
+
 def lines(root: Path, account: str = "acme") -> list[dict[str, str]]:
     """The history of an account, as its outbox shows it."""
     return read_csv(root / "drop" / account / "outbox/history/uploads.csv")
@@ -31,7 +40,12 @@ def test_a_file_on_a_server_is_taken_once_archived_there_and_answered_there(tmp_
     (server.root / "inbox/catalog/picture.png").write_bytes(b"not ours")
     assert Daemon(config, "--once").wait(60) == 0
     (line,) = lines(tmp_path)
-    assert (line["via"], line["outcome"], line["created"], line["rejected"]) == ("sftp:acme-server", "partial", "1", "1")
+    assert (line["via"], line["outcome"], line["created"], line["rejected"]) == (
+        "sftp:acme-server",
+        "partial",
+        "1",
+        "1",
+    )
     assert [each.name for each in (server.root / "inbox/catalog").iterdir()] == ["picture.png"]
     assert [each.name for each in (server.root / "archive").iterdir()] == [f"{line['upload_id']}_spring.csv"]
     answer = server.root / "outbox" / line["error_file"]
@@ -42,8 +56,8 @@ def test_a_file_on_a_server_is_taken_once_archived_there_and_answered_there(tmp_
     assert (state["endpoint"], state["state"]) == ("acme-server", "ok")
     assert Daemon(config, "--once").wait(60) == 0
     assert len(lines(tmp_path)) == 1
-    assert not [each for each in (tmp_path / "data/outgoing").iterdir()]
-    assert not [each for each in (tmp_path / "drop/acme/.taken").iterdir()]
+    assert not list((tmp_path / "data/outgoing").iterdir())
+    assert not list((tmp_path / "drop/acme/.taken").iterdir())
 
 
 def test_answers_reach_the_server_though_the_account_has_taken_them_away_and_the_server_was_down(
@@ -114,6 +128,12 @@ def test_a_server_with_another_key_stops_loudly_and_the_others_go_on(tmp_path: P
         states = {each["endpoint"]: each for each in read_csv(tmp_path / "drop/acme/outbox/reports/sftp.csv")}
         assert (states["false"]["state"], states["false"]["code"]) == ("stopped", "S-HOST-KEY")
         assert states["acme-server"]["state"] == "ok"
+        (account,) = json.loads(status(config, "--json"))
+        assert [(each["name"], each["state"]) for each in account["sftp"]] == [
+            ("acme-server", "ok"),
+            ("false", "stopped"),
+        ]
+        assert "S-HOST-KEY" in status(config)
         assert "canary" not in (tmp_path / "daemon.log").read_text()
     finally:
         other.close()

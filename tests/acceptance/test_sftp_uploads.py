@@ -73,7 +73,9 @@ def machine() -> Iterator[Machine]:
         made.close()
 
 
-def test_the_user_writes_in_his_inbox_reads_and_deletes_in_his_outbox_and_reaches_nothing_else(machine: Machine) -> None:
+def test_the_user_writes_in_inbox_reads_and_deletes_in_outbox_and_reaches_nothing_else(
+    machine: Machine,
+) -> None:
     said = machine.run("account", "add", "acme", "--sftp-user", USER)
     assert said.returncode == 0, said.stderr
     written = machine.root / "accounts.d/acme.toml"
@@ -135,7 +137,7 @@ def test_what_is_missing_for_it_is_told_before_anything_is_written(machine: Mach
     assert said.returncode == 2
     assert "useradd" in said.stderr
     (machine.root / "drop").mkdir(exist_ok=True)
-    os.chmod(machine.root / "drop", 0o777)
+    os.chmod(machine.root / "drop", 0o775)
     said = machine.run("account", "add", "other", "--sftp-user", USER)
     assert said.returncode == 2
     assert "chmod 755" in said.stderr

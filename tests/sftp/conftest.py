@@ -11,7 +11,8 @@ import pytest
 from daemon import parts
 from daemon.accounts import Account, open_accounts
 from daemon.config import Config, EndpointConfig
-from daemon.sftp.endpoint import Connection, Endpoint, connect
+from daemon.sftp.connection import Connection, connect
+from daemon.sftp.endpoint import Endpoint
 from daemon.sftp.taking import Taking, Turn
 from daemon.store import Store, open_store
 from tests.clock import FakeClock

@@ -11,7 +11,8 @@ import asyncssh
 import pytest
 
 from daemon.sftp.codes import EndpointFault
-from daemon.sftp.endpoint import Endpoint, connect
+from daemon.sftp.connection import connect
+from daemon.sftp.endpoint import Endpoint
 from tests.sftp import openssh
 from tests.sftp.conftest import Place
 from tests.sftp.proxy import DOWN, Fault, Proxy

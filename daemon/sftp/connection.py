@@ -1,0 +1,195 @@
+"""From an endpoint to a conversation with it; every way in which that can fail has a code. The place of paramiko."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import paramiko
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadAuthenticationType,
+    IncompatiblePeer,
+    PartialAuthentication,
+    SSHException,
+)
+
+from daemon.sftp.codes import EndpointFault
+from daemon.sftp.endpoint import Endpoint
+from daemon.sftp.keys import find_host_keys, reveal, sign_keys
+from daemon.sftp.protocol import Session
+
+WEAK = {
+    "ciphers": ["3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"],
+    "macs": ["hmac-md5", "hmac-md5-96", "hmac-sha1", "hmac-sha1-96"],
+}
+_ALIVE = 30  # seconds between signs of life on a connection that is kept
+_OLD = ("kex", "host key", "macs")  # what a server that has only these in another way offers is SHA-1
+
+
+class Connection:
+    """A conversation with the connection below it."""
+
+    def __init__(self, transport: paramiko.Transport, session: Session) -> None:
+        self._transport = transport
+        self.session = session
+
+    def is_alive(self) -> bool:
+        """Whether it can be used again, as far as this side knows."""
+        return bool(self._transport.is_active())
+
+    def close(self) -> None:
+        """End it, without a word if need be; from any thread."""
+        with suppress(Exception):
+            self._transport.close()
+
+
+def connect(endpoint: Endpoint, monotonic: Callable[[], float]) -> Connection:
+    """Reach the server, see that it is the right one, sign in. Raises EndpointFault."""
+    try:
+        return _connect(endpoint, monotonic)
+    except IncompatiblePeer as fault:
+        raise _tell_methods(endpoint, str(fault)) from fault
+
+
+def _connect(endpoint: Endpoint, monotonic: Callable[[], float]) -> Connection:
+    allowed = find_host_keys(endpoint.config, endpoint.fault)
+    with _opened(endpoint, [each.get_name() for each in allowed]) as transport:
+        shown = transport.get_remote_server_key()
+        if shown not in allowed:
+            detail = f"it shows the key {shown.get_name()} {shown.fingerprint}, not the one it is known by"
+            raise endpoint.fault("S-HOST-KEY", detail)
+        _sign_in(endpoint, transport)
+        try:
+            channel = transport.open_session(timeout=endpoint.patience)
+            channel.settimeout(endpoint.patience)
+            channel.invoke_subsystem("sftp")
+        except SSHException as fault:
+            if transport.is_active():
+                raise endpoint.fault("S-SFTP-NO-SFTP") from fault
+            raise
+        transport.set_keepalive(_ALIVE)
+        session = Session(channel, endpoint.shown, monotonic, endpoint.patience)
+    return Connection(transport, session)
+
+
+@contextmanager
+def _opened(endpoint: Endpoint, key_types: list[str] | None) -> Iterator[paramiko.Transport]:
+    """A transport that has greeted the server; closed, and its fault told, if what is done inside fails."""
+    sock = _reach(endpoint)
+    transport: Any = None
+    # paramiko waits without end for some answers: then the connection is taken from under it
+    guard = threading.Timer(4 * endpoint.patience, sock.shutdown, (socket.SHUT_RDWR,))
+    guard.daemon = True
+    guard.start()
+    try:
+        transport = paramiko.Transport(sock, disabled_algorithms=WEAK)
+        transport.auth_timeout = endpoint.patience
+        # longer than what start_client gets: their end looks like the server's hanging up
+        transport.banner_timeout = transport.handshake_timeout = 2 * endpoint.patience
+        if key_types is not None:  # the server is to show the key that it is known by
+            names = {*key_types, *(("rsa-sha2-512", "rsa-sha2-256") if "ssh-rsa" in key_types else ())}
+            options = transport.get_security_options()
+            options.key_types = [each for each in options.key_types if each in names]
+        transport.start_client(timeout=endpoint.patience)
+        _see_started(transport)
+        yield transport
+    except BaseException as fault:
+        if transport:
+            transport.close()
+        sock.close()
+        if isinstance(fault, SSHException | OSError | EOFError) and not isinstance(fault, IncompatiblePeer):
+            raise _tell(endpoint, fault) from fault
+        raise
+    finally:
+        guard.cancel()
+
+
+def _see_started(transport: paramiko.Transport) -> None:
+    """When its time is over, start_client just returns."""
+    try:
+        transport.get_remote_server_key()
+    except SSHException:
+        raise TimeoutError from None
+
+
+def _reach(endpoint: Endpoint) -> socket.socket:
+    config = endpoint.config
+    try:
+        sock = socket.create_connection((config.host, config.port), endpoint.patience)
+    except socket.gaierror as fault:
+        raise endpoint.fault("S-SFTP-NAME", fault.strerror) from fault
+    except TimeoutError as fault:
+        raise endpoint.fault("S-SFTP-SILENT", "no connection within the time") from fault
+    except OSError as fault:
+        raise endpoint.fault("S-SFTP-CONNECT", fault.strerror) from fault
+    # the kernel gives up on a peer that acknowledges nothing: paramiko's own signs of life notice no silence
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(3_000 * endpoint.patience))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _sign_in(endpoint: Endpoint, transport: paramiko.Transport) -> None:
+    config = endpoint.config
+    what = "the password" if config.password else "the key"
+    try:
+        if config.password:
+            asked = transport.auth_password(config.username, reveal(config.password, endpoint.fault), fallback=True)
+        else:
+            asked = _sign_in_by_key(endpoint, transport)
+    except BadAuthenticationType as fault:
+        raise endpoint.fault("S-SFTP-METHOD", f"it takes {_methods(fault.allowed_types)}") from fault
+    except PartialAuthentication as fault:
+        raise endpoint.fault("S-SFTP-METHOD", f"besides, {_methods(fault.allowed_types)}") from fault
+    except AuthenticationException as fault:
+        if "timeout" in str(fault).lower():
+            raise endpoint.fault("S-SFTP-SILENT", "no answer to our sign-in") from fault
+        if not transport.is_active():
+            raise endpoint.fault("S-SFTP-CUT", "while we signed in") from fault
+        raise endpoint.fault("S-SFTP-LOGIN", f"{what} of the user {config.username}") from fault
+    if asked:
+        raise endpoint.fault("S-SFTP-METHOD", f"besides, {_methods(asked)}")
+
+
+def _sign_in_by_key(endpoint: Endpoint, transport: paramiko.Transport) -> list[str]:
+    refused: AuthenticationException | None = None
+    for key in sign_keys(endpoint.config, endpoint.fault):
+        try:
+            return list(transport.auth_publickey(endpoint.config.username, key))
+        except BadAuthenticationType:
+            raise
+        except AuthenticationException as fault:
+            refused = fault  # an agent may hold several
+    assert refused is not None  # noqa: S101 (there is at least one key)
+    raise refused
+
+
+def _methods(named: list[str]) -> str:
+    known = {"publickey": "a key", "password": "a password", "keyboard-interactive": "typed-in answers"}
+    return " or ".join(known.get(each, "something unknown") for each in named) or "nothing that it names"
+
+
+def _tell(endpoint: Endpoint, fault: BaseException) -> EndpointFault:
+    said = str(fault)
+    if any(sign in said for sign in ("banner", "Indecipherable", "Incompatible version")):
+        return endpoint.fault("S-SFTP-NO-SSH")
+    if isinstance(fault, TimeoutError) or "imeout" in said:
+        return endpoint.fault("S-SFTP-SILENT", "no answer while we signed in")
+    detail = fault.strerror if isinstance(fault, OSError) and fault.strerror else "while we signed in"
+    return endpoint.fault("S-SFTP-CUT", detail)
+
+
+def _tell_methods(endpoint: Endpoint, said: str) -> EndpointFault:
+    """Nothing in common. If only the host key does not fit, the server is asked for any: it may just be another one."""
+    if "ciphers" in said:
+        return endpoint.fault("S-SFTP-WEAK", "ciphers")
+    what = next((each for each in _OLD if each in said), "")
+    if what == "host key":
+        with suppress(IncompatiblePeer), _opened(endpoint, None) as transport:
+            shown = transport.get_remote_server_key()
+            transport.close()
+            detail = f"it shows the key {shown.get_name()} {shown.fingerprint}, not the one it is known by"
+            return endpoint.fault("S-HOST-KEY", detail)
+    return endpoint.fault("S-SFTP-SHA1", {"kex": "key exchange", "macs": "MACs"}.get(what, what or "algorithms"))
