@@ -137,7 +137,7 @@ def test_what_is_missing_for_it_is_told_before_anything_is_written(machine: Mach
     assert said.returncode == 2
     assert "useradd" in said.stderr
     (machine.root / "drop").mkdir(exist_ok=True)
-    os.chmod(machine.root / "drop", 0o775)
+    (machine.root / "drop").chmod(0o775)
     said = machine.run("account", "add", "other", "--sftp-user", USER)
     assert said.returncode == 2
     assert "chmod 755" in said.stderr
