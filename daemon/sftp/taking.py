@@ -2,7 +2,9 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -100,8 +102,7 @@ class Taking:
             turn.waiting += len(judgement.waiting)
         self._refuse(refused)
         self._tidying.tidy(session, left, turn.notes)
-        for group in _groups(whole):
-            self._take(session, group, turn)
+        self._take(session, whole, turn)
         if is_all:
             self._store.remotes.forget(taken.keys() - {each.as_remote(name) for each in listed})
         return turn
@@ -125,18 +126,33 @@ class Taking:
             raise missing[0]
         return found, not missing and not turn.notes
 
-    def _take(self, session: Session, group: Sequence[Listed], turn: Turn) -> None:
-        if self._stop.is_set():
-            raise Interrupted
-        group = [each for each in group if self._has_room(each, turn)]
-        fetched: list[Fetched] = []
-        done: list[Fetched] = []
-        try:
-            for each in self._fetch(session, group):
-                fetched += [each] if each else []
-        finally:  # whatever broke off: these are here, whole
-            self._landing.sync(each.landed for each in fetched)
-            done = self._admit(fetched)
+    def _take(self, session: Session, whole: Sequence[Listed], turn: Turn) -> None:
+        """Group by group; while one is brought to disk and store, the next is on its way."""
+        with ThreadPoolExecutor(1) as beside:
+            under_way: deque[Future[list[Fetched]]] = deque()
+            try:
+                for group in _groups(whole):
+                    if self._stop.is_set():
+                        raise Interrupted
+                    fetched: list[Fetched] = []
+                    try:
+                        for each in self._fetch(session, [each for each in group if self._has_room(each, turn)]):
+                            fetched += [each] if each else []
+                    finally:  # whatever broke off: these are here, whole
+                        under_way.append(beside.submit(self._settle, fetched))
+                    if len(under_way) > 1:
+                        self._tidy(session, under_way.popleft().result(), turn)
+            except BaseException:
+                turn.admitted += sum(len(each.result()) for each in under_way)
+                raise
+            while under_way:
+                self._tidy(session, under_way.popleft().result(), turn)
+
+    def _settle(self, fetched: Sequence[Fetched]) -> list[Fetched]:
+        self._landing.sync(each.landed for each in fetched)
+        return self._admit(fetched)
+
+    def _tidy(self, session: Session, done: Sequence[Fetched], turn: Turn) -> None:
         turn.admitted += len(done)
         self._tidying.tidy(session, [(each.listed, each.landed.upload_id) for each in done], turn.notes)
 

@@ -118,7 +118,8 @@ def _compare_after(session: Session, wanted: Wanted, asked: Sequence[int]) -> No
 def _pieces(session: Session, wanted: Wanted, handle: bytes, under_way: deque[tuple[int, int, int]]) -> Iterator[bytes]:
     next_at = done = 0
     while done < wanted.size:
-        while next_at < wanted.size and len(under_way) < _UNDER_WAY:
+        room = _UNDER_WAY if len(under_way) <= _UNDER_WAY // 2 else 0  # many requests go out as one packet
+        while next_at < wanted.size and len(under_way) < room:
             length = min(PIECE, wanted.size - next_at)
             under_way.append((session.ask(say.READ, handle, *_wide(next_at), length), next_at, length))
             next_at += length

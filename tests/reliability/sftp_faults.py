@@ -136,12 +136,17 @@ class Rounds:
 
 
 def run(root: Path, faults: int, seed: int, *, show: bool = False) -> tuple[list[str], int]:
-    """Play so many rounds; returns all that is wrong, and how many faults struck before the round was over."""
+    """Play until so many faults have struck (some come after the end of a round); returns all that is wrong.
+
+    And how many struck.
+    """
     rounds = Rounds(root)
     found: list[str] = []
     try:
         spread = plan(seed) if faults >= 234 else islice(plan(seed), seed % 7, None, 7)
-        for number, fault in enumerate(islice(spread, faults)):
+        for number, fault in enumerate(islice(spread, 2 * faults)):
+            if rounds.struck >= faults:
+                break
             found += [f"round {number}, {fault}: {each}" for each in rounds.play(number, fault)]
             if show and number % 50 == 49:
                 print(f"{number + 1} rounds, {rounds.struck} faults struck", flush=True)

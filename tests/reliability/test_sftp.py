@@ -38,7 +38,7 @@ def test_links_cut_at_one_place_after_the_other_lose_double_and_publish_nothing_
     faults = int(os.environ.get("TRADEPOST_CUTS", "30"))
     found, struck = sftp_faults.run(tmp_path, faults, seed=1)
     assert found == []
-    assert struck * 2 > faults
+    assert struck >= faults
 
 
 @pytest.mark.timeout(600)
