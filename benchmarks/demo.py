@@ -2,7 +2,8 @@
 
 Two accounts: acme, a supplier, drops a catalog with faults and then its error file, mended; nordwind, a retailer,
 drops a catalog as a German spreadsheet writes it, then a stock file. What arrives in the outboxes is shown as it
-arrives, until Ctrl-C.
+arrives, until Ctrl-C. A third, seaside, has its files on an SFTP server of its own, which the demonstration starts
+on loopback: they are fetched there, and the answers brought there.
 With `--once` it ends by itself, with exit code 0 if everything came out as expected.
 """
 
@@ -25,6 +26,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # it is started as a file
+
+from tests.sftp.places import make_remote, put  # noqa: E402
+from tests.sftp.servers import PASSWORD, Server  # noqa: E402
+
 CONFIG = """\
 drop_root = "{root}/drop"
 data_dir = "{root}/data"
@@ -40,6 +47,24 @@ language = "de"
 currency = "EUR"
 delimiter = ";"
 decimal = ","
+
+[accounts.seaside]
+name = "Seaside Surf Inc"
+currency = "USD"
+
+[[sftp]]
+name = "seaside-server"
+account = "seaside"
+host = "127.0.0.1"
+port = {port}
+username = "tradepost"
+password = "file:{root}/password"
+host_key = "{host_key}"
+inbox = "/inbox"
+archive = "/archive"
+outbox = "/outbox"
+send = ["errors", "history"]
+every = "1s"
 """
 HEADER = ["sku", "title", "brand", "gtin", "price", "currency", "quantity", "category", "images", "weight", "visible"]
 COLOURS = ("black", "olive", "sand", "navy", "rust")
@@ -69,7 +94,11 @@ class Stage:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.config = root / "tradepost.toml"
-        self.config.write_text(CONFIG.format(root=root), encoding="utf-8")
+        self.remote = root / "seaside-server"
+        self.server = Server(make_remote(self.remote))
+        (root / "password").write_text(PASSWORD)
+        told = {"root": root, "port": self.server.port, "host_key": self.server.host_key}
+        self.config.write_text(CONFIG.format(**told), encoding="utf-8")
         self.command = [sys.executable, "-m", "daemon.cli", "--config", str(self.config)]
         self.log = root / "daemon.log"
         with self.log.open("wb") as log:
@@ -94,6 +123,14 @@ class Stage:
         writing.rename(self.inbox(account) / name)
         self.wait(lambda: self.line(account, name).get("state") == "done", f"the answer to {name}")
         return self.line(account, name)
+
+    def upload(self, name: str, content: bytes) -> dict[str, str]:
+        """Put a file on seaside's SFTP server as its sender would; returns its finished history line there."""
+        console.rule(Text(f"seaside puts {name} on its SFTP server"), style="cyan")
+        put(self.remote, name, content)
+        there = self.remote / "outbox" / "history" / "uploads.csv"
+        self.wait(lambda: bool(read_table(there)) and read_table(there)[-1]["state"] == "done", f"the answer to {name}")
+        return read_table(there)[-1]
 
     def line(self, account: str, name: str) -> dict[str, str]:
         """The latest line of the account's history about a file of this name; empty while there is none."""
@@ -124,12 +161,13 @@ class Stage:
         if self.daemon.poll() is not None:
             tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
             raise Unexpected("\n".join(["the daemon has ended by itself:", *tail]))
-        for path in sorted(self.root.glob("drop/*/outbox/**/*")):
-            if path.is_file() and not path.name.startswith("."):
-                content = path.read_bytes()
-                if self.shown.get(path) != content:
-                    self.shown[path] = content
-                    show(path, path.relative_to(self.root / "drop"))
+        for root, pattern in ((self.root / "drop", "*/outbox/**/*"), (self.root, "seaside-server/outbox/**/*")):
+            for path in sorted(root.glob(pattern)):
+                if path.is_file() and not path.name.startswith(".") and path.parent.name != "reports":
+                    content = path.read_bytes()
+                    if self.shown.get(path) != content:
+                        self.shown[path] = content
+                        show(path, path.relative_to(root))
 
     def end(self) -> None:
         """Stop the daemon: in order, or after half a minute at once."""
@@ -138,6 +176,7 @@ class Stage:
             self.daemon.wait(30)
         except subprocess.TimeoutExpired:
             self.daemon.kill()
+        self.server.close()
 
 
 # -- what people see ----------------------------------------------------------
@@ -168,6 +207,7 @@ def tell_where(stage: Stage) -> None:
     for account in ("acme", "nordwind"):
         console.print(Text(f"drop files of {account} into  {stage.inbox(account)}"))
         console.print(Text(f"answers appear in      {stage.outbox(account)}", style="dim"))
+    console.print(Text(f"seaside's server has its files in {stage.remote / 'inbox' / 'catalog'}"))
     console.print(Text(f"\ntradepost --config {stage.config} history", style="bold"))
     console.print(Text(f"tradepost --config {stage.config} do item.list --account acme", style="bold"))
     console.print(Text(f"the daemon's log: {stage.log}\n\nCtrl-C ends it and removes the folder.", style="dim"))
@@ -266,6 +306,15 @@ def make_stock() -> bytes:
     return write_table(rows, ";").encode()
 
 
+def make_boards() -> bytes:
+    """12 surf boards, one of them without a title."""
+    rows = [["sku", "title", "price", "quantity"]]
+    rows += [
+        [f"SB-{number}", f"Board {number}" if number != 7 else "", f"{199 + number}.00", "3"] for number in range(12)
+    ]
+    return write_table(rows).encode()
+
+
 # -- the demonstration -----------------------------------------------------------
 
 
@@ -288,10 +337,13 @@ def play(stage: Stage) -> None:
     expect(stock, outcome="partial", rows=41, updated=35, unchanged=5, rejected=1)
     mended = mend(stage.outbox("acme") / line["error_file"])
     expect(stage.drop("acme", "spring.fixed.csv", mended), outcome="ok", rows=8, created=8, rejected=0)
+    fetched = stage.upload("boards.csv", make_boards())
+    expect(fetched, via="sftp:seaside-server", outcome="partial", rows=12, created=11, rejected=1)
+    stage.wait((stage.remote / "outbox" / fetched["error_file"]).exists, "the error file on the server")
     items = stage.items("acme")
     if len(items) != 200 or any(item["title"] is None or item["price"] is None for item in items):
         raise Unexpected(f"acme has {len(items)} items, or some without title or price; 200 whole ones were expected")
-    console.rule("acme has all 200 products, nordwind 40 with new stock", style="green")
+    console.rule("acme has all 200 products, nordwind 40 with new stock, seaside 11 from its server", style="green")
 
 
 def main() -> int:

@@ -77,6 +77,7 @@ class Store:
         def work(connection: Connection) -> int:
             taken = leases.take_over(connection, dead, self._now(connection))
             instances.leave(connection, dead)
+            remotes.let_go(connection, dead)
             return taken
 
         return self.database.write(work)

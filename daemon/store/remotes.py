@@ -48,8 +48,7 @@ class Remotes:
 
     def let_go(self, me: str) -> None:
         """This daemon ends: whoever comes next need not wait."""
-        mine = update(endpoint).where(endpoint.c.instance_id == me)
-        self._database.write(lambda c: c.execute(mine.values(instance_id=None, held_until=0)), durable=False)
+        self._database.write(lambda c: let_go(c, [me]), durable=False)
 
     def report(self, name: str, state: str, code: str = "", message: str = "") -> None:
         """How the last turn to it went: `ok`, `trouble` or `stopped`. What went wrong last stays to be read."""
@@ -153,6 +152,12 @@ class Remotes:
             connection.execute(put.on_conflict_do_update(index_elements=["endpoint", "path"], set_={"sha256": sha256}))
 
         self._database.write(work, durable=False)
+
+
+def let_go(connection: Connection, dead: Sequence[str]) -> None:
+    """The endpoints of daemons that are gone belong to nobody."""
+    theirs = update(endpoint).where(endpoint.c.instance_id.in_(list(dead)))
+    connection.execute(theirs.values(instance_id=None, held_until=0))
 
 
 def find_taken(connection: Connection, files: Sequence[RemoteFile]) -> set[RemoteFile]:
