@@ -7,6 +7,7 @@ Also, with `--holes`: the pick-up of 45 servers with and without five more that 
 import argparse
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import pysqlite3 as sqlite3
 from loguru import logger
 
 from daemon import parts
@@ -26,7 +28,10 @@ from daemon.sftp.connection import connect
 from daemon.sftp.endpoint import Endpoint
 from daemon.sftp.taking import Taking
 from daemon.store import open_store
+from tests.reliability.daemons import Daemon, count_done, wait_until
 from tests.sftp.openssh import OpenSsh
+from tests.sftp.places import configure, make_remote, put, section
+from tests.sftp.servers import Server
 
 
 class Pair(NamedTuple):
@@ -131,12 +136,52 @@ def measure(rounds: int = 3) -> list[Pair]:
     return pairs
 
 
+def measure_pickup(holes: int, files: int = 300) -> list[float]:
+    """Seconds from the upload to a server until its file is received here: 45 servers, and so many black holes."""
+    listeners = [socket.create_server(("127.0.0.1", 0), backlog=100) for _ in range(holes)]
+    root = Path(tempfile.mkdtemp(prefix="tradepost-pickup-"))
+    server = Server(make_remote(root / "remote"))
+    try:
+        sections = []
+        for number in range(45 + holes):
+            make_remote(root / f"remote/{number}")
+            port = listeners[number - 45].getsockname()[1] if number >= 45 else None
+            more = f'inbox = "/{number}/inbox"\nafter = "leave"\nevery = "1s"\n'
+            sections.append(section(root, server, f"server-{number}", more=more, port=port))
+        config = configure(root, *sections)
+        daemon = Daemon(config)
+        wait_until(daemon.is_ready, 60, "the start")
+        time.sleep(10)  # every connection is up
+        sent: dict[str, float] = {}
+        for number in range(files):
+            name = f"file-{number}.csv"
+            put(root / f"remote/{number % 45}", name, f"sku,title\nA{number},T\n")
+            sent[name] = time.time()
+            time.sleep(0.1)
+        wait_until(lambda: count_done(config) == files, 300, "the last file")
+        daemon.end()
+        with sqlite3.connect(root / "data/tradepost.db") as database:
+            received = dict(database.execute("select file_name, received_at from upload").fetchall())
+        return [received[name] / 1e6 - moment for name, moment in sent.items()]
+    finally:
+        server.close()
+        for each in listeners:
+            each.close()
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--holes", action="store_true", help="the pick-up beside servers that swallow everything")
     given = parser.parse_args()
     logger.remove()
+    if given.holes:
+        without, beside = (statistics.quantiles(measure_pickup(holes), n=100)[98] for holes in (0, 5))
+        ratio = f"{beside / without:.2f} x (reach 1.2 x)"
+        print(f"p99 of the pick-up: {without:.2f} s, beside 5 black holes {beside:.2f} s, {ratio}")
+        return
     for pair in measure(given.rounds):
         ours, theirs = statistics.median(pair.ours), statistics.median(pair.theirs)
         print(f"{pair.what}: {ours:.2f} s, sftp get {theirs:.2f} s, {pair.ratio:.2f} x (reach {pair.reach} x)")

@@ -60,7 +60,7 @@ class Poller:
         copies.tell = self.tell
 
     def set_endpoints(self, config: Config, accounts: Mapping[str, Account]) -> None:
-        """Work with the servers of this configuration from now on; those that have not changed keep their state."""
+        """Work with the servers of this configuration from now on, also with those that had been stopped."""
         endpoints = [Endpoint(each, accounts[each.account], self._patience) for each in config.sftp]
         with self._changed:
             old, self._lines = self._lines, {each.name: self._make_line(each) for each in endpoints}

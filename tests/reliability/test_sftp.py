@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tests.reliability.daemons import Daemon, count_done, wait_until
 from tests.sftp import openssh
 from tests.sftp.conftest import Place
 from tests.sftp.places import configure, make_remote, put, section
+from tests.sftp.proxy import Proxy
 from tests.sftp.servers import Server
 
 
@@ -114,6 +116,20 @@ def test_a_real_server_that_comes_back_with_another_key_is_not_worked_with(place
         server.kill()
 
 
+def test_a_slow_and_trickling_link_is_only_slow(place: Place) -> None:
+    proxy = Proxy(place.server.port)
+    proxy.latency, proxy.rate = 0.002, 400_000
+    line = make_line(place, port=proxy.port)
+    content = os.urandom(100_000)
+    place.upload("large.csv", content)
+    place.upload("small.csv")
+    turn(place, line)
+    assert line.state.name == "ok"
+    assert [each["bytes"] for each in place.lines()] == [len(content), 14]
+    line.hang_up()
+    proxy.close()
+
+
 def test_rights_taken_away_in_the_middle_stop_nothing_else_and_work_goes_on_with_them(place: Place) -> None:
     inbox = place.remote / "inbox"
     line = make_line(place)
@@ -166,8 +182,6 @@ def test_a_full_disk_leaves_the_files_on_their_server_and_they_are_taken_when_th
 @pytest.mark.timeout(300)
 def test_five_servers_that_swallow_everything_do_not_keep_forty_five_others_waiting(tmp_path: Path) -> None:
     """All are behind one server; those of the black holes are behind ports that accept and say nothing."""
-    import socket
-
     holes = [socket.create_server(("127.0.0.1", 0), backlog=50) for _ in range(5)]
     server = Server(make_remote(tmp_path / "remote"))
     try:
