@@ -54,7 +54,10 @@ def make_folders(root: Path, owner: pwd.struct_passwd, sender: pwd.struct_passwd
 
     Raises Surroundings, SyncFailed.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    if not root.parent.exists():
+        root.parent.mkdir(parents=True)
+        _give(root.parent, 0, 0, _TRAVERSED)
+    root.mkdir(exist_ok=True)
     folders = AccountFolders(root)
     folders.ensure()
     with disk.surroundings(str(root)):

@@ -39,7 +39,7 @@ class Line:
         self.owing = True  # answers may be due: looked up in its next turn
         self.failures = 0
         self.waiting = 0  # files that another look may show to be whole
-        self.is_looked = taking is None
+        self.is_looked = False  # its first turn is over, and was not in vain
         self.connection: Connection | None = None
         self.state = _State()
         self._taking = taking
@@ -70,7 +70,7 @@ class Line:
             self._look_at, self._views_at = math.inf, self._clock.monotonic()
         try:
             if not self._store.remotes.hold(self.endpoint.name, self.endpoint.account.name, self._me):
-                self.owing = False
+                self.owing, self.is_looked = False, True
                 self._rest()  # another daemon works with it
                 return False
             notes = self._work()
@@ -83,6 +83,7 @@ class Line:
             raise
         else:
             self.failures = 0
+            self.is_looked = True
             first = notes[0] if notes else None
             self._be("trouble" if first else "ok", first)
         return self.state != before
@@ -119,7 +120,6 @@ class Line:
             turn = self._taking.turn(connection.session)
             notes += turn.notes
             self.waiting = turn.waiting
-            self.is_looked = True
             self._look_at = self._clock.monotonic() + (self._taking.apart if turn.waiting else every)
         self.owing = False
         if self._delivering:

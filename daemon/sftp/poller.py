@@ -133,7 +133,8 @@ class Poller:
             while line := self._next():
                 self._turn(line)
         except BaseException as fault:
-            self._fail(fault)
+            if isinstance(fault, SyncFailed) or not self._stop.is_set():  # else the store is closed already
+                self._fail(fault)
 
     def _next(self) -> Line | None:
         """Wait until it is somebody's turn; None at the end."""

@@ -79,6 +79,15 @@ def test_answers_reach_the_server_though_the_account_has_taken_them_away_and_the
     assert (server.root / "outbox" / line["error_file"]).read_bytes() == content
 
 
+def test_a_server_that_only_gets_answers_has_them_when_a_run_of_once_ends(tmp_path: Path, server: Server) -> None:
+    config = configure(tmp_path, section(tmp_path, server, more='outbox = "/outbox"\nsend = ["errors", "history"]\n'))
+    (tmp_path / "drop/acme/inbox/catalog/local.csv").write_text("sku,title\nB,\n")
+    assert Daemon(config, "--once").wait(60) == 0
+    (line,) = read_csv(server.root / "outbox/history/uploads.csv")
+    assert (line["state"], line["via"]) == ("done", "local")
+    assert (server.root / "outbox" / line["error_file"]).exists()
+
+
 def test_errors_go_only_to_the_server_the_file_came_from_and_those_of_other_files_to_all(tmp_path: Path) -> None:
     one, two = Server(make_remote(tmp_path / "one")), Server(make_remote(tmp_path / "two"))
     try:
