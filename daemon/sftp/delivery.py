@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ OWN = ("errors", "results")  # these go to the server that the file came from, a
 VIEWS = ("history", "reports")
 _FIRST, _LONGEST = 5.0, 600.0  # seconds before an answer that was refused is tried again
 _NAME = 200
+_VIEW = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.csv")  # what else an account leaves in its outbox is its own
 
 
 class Copies:
@@ -99,7 +101,6 @@ class Delivering:
         self._store = store
         self._copies = copies
         self._outbox = os.fsencode((endpoint.config.outbox or "").rstrip("/"))
-        self._made: set[bytes] = set()
 
     def deliver(self, session: Session) -> int:
         """Put all answers that are due there; returns how many. Raises EndpointFault, Surroundings.
@@ -150,7 +151,7 @@ class Delivering:
             if kind in self._endpoint.config.send:
                 root = self._endpoint.account.folders.root
                 with suppress(OSError), disk.opened(root, b"outbox", kind.encode()) as folder:
-                    found += [f"{kind}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".csv")]
+                    found += [f"{kind}/{name}" for name in sorted(os.listdir(folder)) if _VIEW.fullmatch(name)]
         return found
 
     def _put(self, session: Session, file: int, path: str, *, is_view: bool) -> None:
@@ -160,7 +161,7 @@ class Delivering:
         try:
             publish(session, file, b"%s/%s" % (folder, name), half, is_view=is_view)
         except RemoteRefused as fault:
-            if fault.status != NO_SUCH_FILE or folder in self._made:
+            if fault.status != NO_SUCH_FILE:
                 raise
             self._make(session, folders)
             publish(session, file, b"%s/%s" % (folder, name), half, is_view=is_view)
@@ -172,4 +173,3 @@ class Delivering:
             folder = folder + b"/" + each
             with suppress(RemoteRefused):  # it may be there
                 session.do(say.MKDIR, folder, 0)
-        self._made.add(folder)

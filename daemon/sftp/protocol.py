@@ -181,7 +181,7 @@ class Session:
             self._channel.sendall(waiting)
         except TimeoutError as error:
             raise self._silent() from error
-        except (OSError, EOFError) as error:
+        except Exception as error:  # whatever the connection below meets, it is of no use any more
             raise self._cut(error) from error
 
     def _take(self) -> None:
@@ -212,7 +212,7 @@ class Session:
                 piece = self._channel.recv(1 << 18)
             except TimeoutError as error:
                 raise self._silent() from error
-            except (OSError, EOFError) as error:
+            except Exception as error:
                 raise self._cut(error) from error
             if not piece:
                 raise self._cut(None)
