@@ -74,11 +74,10 @@ class Copies:
             with suppress(OSError):
                 os.unlink(os.path.join(self._folder, kept.encode()))
 
-    def clear(self, wanted: set[str], before: int) -> None:
-        """Remove the copies that nobody is due, made before `before` (UTC microseconds): of a daemon that died."""
-        with suppress(OSError), os.scandir(self._folder) as entries:
-            old = [each.name for each in entries if each.stat().st_ctime_ns // 1_000 < before]
-            self.remove([name for name in map(os.fsdecode, old) if name not in wanted])
+    def clear(self, store: Store) -> None:
+        """Remove what a daemon that died had delivered and not removed. Raises Surroundings."""
+        with suppress(FileNotFoundError):
+            self.remove(store.remotes.find_needless(os.listdir(os.fsdecode(self._folder))))
 
     def _find_due(self, upload: Finished, answer: Answer) -> list[str]:
         kind = answer.path.partition("/")[0]

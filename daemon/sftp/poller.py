@@ -191,7 +191,7 @@ class Poller:
         self._cleared = self._clock.monotonic()
         before = self._clock.now() - int(age * 1e6)
         clear_landings([line.endpoint for line in self._lines.values()], self._store, before)
-        self._copies.clear(self._store.remotes.kept(), self._clock.now() - _HOUR * 1_000_000)
+        self._copies.clear(self._store)
 
     def _report(self, account: Account, *, at_once: bool) -> None:
         """`reports/sftp.csv` of the account, when a state has changed, and now and then."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.model import NewDelivery, RemoteFile
-from daemon.store.tables import delivery, endpoint, remote_file
+from daemon.store.tables import answer, delivery, endpoint, remote_file
 
 if TYPE_CHECKING:
     from daemon.store import Database
@@ -130,10 +130,13 @@ class Remotes:
 
         self._database.write(work, durable=False)
 
-    def kept(self) -> set[str]:
-        """All our copies of answers that some endpoint is still due."""
+    def find_needless(self, copies: Sequence[str]) -> list[str]:
+        """Of these copies of answers, those that no endpoint is due, nor will be once their process is published."""
         with self._database.read() as connection:
-            return set(connection.scalars(select(delivery.c.kept).where(delivery.c.kept != "").distinct()))
+            wanted = set(connection.scalars(select(delivery.c.kept).where(delivery.c.kept != "").distinct()))
+            staged = set(connection.scalars(select(answer.c.process_id).where(answer.c.state == "staged").distinct()))
+        # a name begins with the id of its process, after a dot while it is being written
+        return [each for each in copies if each not in wanted and each.lstrip(".").partition("-")[0] not in staged]
 
     def views_sent(self, name: str) -> dict[str, str]:
         """The views that an endpoint has, with the hash of what it got last."""

@@ -1,6 +1,6 @@
 """SFTP servers in the store, on both databases: who works with them, what was taken, what they are due."""
 
-from daemon.model import NewDelivery, RemoteFile
+from daemon.model import Answer, End, NewDelivery, RemoteFile
 from daemon.store import Store
 from tests.clock import FakeClock
 from tests.factories import make_process
@@ -64,7 +64,7 @@ def test_answers_are_due_until_they_are_there_and_a_copy_as_long_as_anybody_is(s
     for _ in range(2):
         store.finish([], due)
     assert store.remotes.owing() == {"one", "two"}
-    assert store.remotes.kept() == {"kept"}
+    assert store.remotes.find_needless(["kept", "01ABC-0", ".01ABC-1"]) == ["01ABC-0", ".01ABC-1"]
     (one,) = store.remotes.due("one")
     assert store.remotes.delivered("one", [one]) == []
     store.remotes.postpone("two", "errors/x.csv", 3_600)
@@ -79,3 +79,15 @@ def test_the_hash_of_a_view_that_was_sent_is_kept(store: Store) -> None:
         store.remotes.view_sent("srv", "acme", "history/uploads.csv", sha256)
     assert store.remotes.views_sent("srv") == {"history/uploads.csv": "b"}
     assert store.remotes.owing() == set()
+
+
+def test_a_copy_of_an_answer_that_is_not_published_yet_is_needed(store: Store) -> None:
+    store.set_accounts("here", ["acme"])
+    process = make_process(1)
+    store.admit([process])
+    claims = store.claim("me")
+    store.settle(claims, [End("ok", answers=[Answer("1/errors", "errors/x.csv")])])
+    copy = f"{process.id}-0123"
+    assert store.remotes.find_needless([copy, f".{copy}"]) == []
+    store.finish(store.finished())
+    assert store.remotes.find_needless([copy]) == [copy]
