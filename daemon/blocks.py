@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+from collections.abc import Sequence
 from functools import cache
 
 import adbc_driver_sqlite.dbapi as sqlite
@@ -31,6 +32,19 @@ def write(path: str, kind: str, rows: pl.DataFrame) -> str:
     else:
         _csv(path, tables)
     return path
+
+
+def take_same(rows: pl.DataFrame, fields: Sequence[str]) -> tuple[pl.DataFrame, dict[str, str | int | None]]:
+    """The rows without those of their `fields` that have the same value in all of them, and these values."""
+    same = {name: rows[name][0] for name in fields if len(rows) and _is_same(rows[name])}
+    told = {name: int(value) if isinstance(value, bool) else value for name, value in same.items()}
+    return rows.drop(same), told
+
+
+def _is_same(column: pl.Series) -> bool:
+    if column[0] is None or column[-1] is None:
+        return column.null_count() == len(column)
+    return bool(column[0] == column[-1] and not column.null_count() and (column == column[0]).all())
 
 
 def remove(path: str, kind: str) -> None:

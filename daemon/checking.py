@@ -1,6 +1,7 @@
 """Applies the rules to a spool in key order and hands the outcome on as blocks, each a message and mostly a file."""
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import blake2b
 
 import msgspec
@@ -18,7 +19,7 @@ from daemon.spool import Desk, Manifest
 _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
-_PIECE = 14_000  # rows that go through the rules at once
+_PIECE = 10_000  # rows that go through the rules at once
 _DOUBLED = "R-DOUBLED-SKU"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
 _NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
@@ -57,17 +58,32 @@ class _Checking:
         self._warned = 0
 
     def all(self, lots: Lots) -> Checked:
+        """Every block, each written in a thread while the rules look at the next."""
         number = 0
-        for lot in lots:
-            number = lot.number
-            if number < self._job.first:
-                continue
-            self._await(number - _AHEAD)
-            block = self._block(lot)
-            self._told = number
-            self._desk.tell(block)
+        written: tuple[Block, Future[None]] | None = None
+        with ThreadPoolExecutor(1) as writer:
+            for lot in lots:
+                number = lot.number
+                if number < self._job.first:
+                    continue
+                self._await(number - _AHEAD)
+                block, rows = self._block(lot)
+                self._tell(written)
+                written = block, writer.submit(self._write, block, rows)
+            self._tell(written)
         self._await(number)
         return Checked(number)
+
+    def _tell(self, written: "tuple[Block, Future[None]] | None") -> None:
+        if written:
+            block, future = written
+            future.result()
+            self._told = block.number
+            self._desk.tell(block)
+
+    def _write(self, block: Block, rows: pl.DataFrame) -> None:
+        if block.path:
+            blocks.write(block.path, self._job.blocks, rows)
 
     def _await(self, block: int) -> None:
         for message in self._desk.listen():
@@ -84,7 +100,8 @@ class _Checking:
     def _path(self, number: int) -> str:
         return os.path.join(self._job.spool, f"block-{number}")
 
-    def _block(self, lot: Lot) -> Block:
+    def _block(self, lot: Lot) -> tuple[Block, pl.DataFrame]:
+        """The block of a lot, and the rows that are to be written for it."""
         records = lot.records
         digest = (records["_digest"] ^ self._salt).alias("digest")
         known, stored = self._known.of(records["_key"])
@@ -97,16 +114,19 @@ class _Checking:
             faults = pl.concat([faults, self._overruled(lot)])
         rejected, warnings, told = self._judged(faults)
         counts = {table: int((rows["_op"] == table).sum()) for table in blocks.TABLES}
-        return Block(
+        rows, constant = blocks.take_same(rows, self._manifest.plan.fields)
+        block = Block(
             number=lot.number,
-            path=blocks.write(self._path(lot.number), self._job.blocks, rows) if any(counts.values()) else "",
+            path=self._path(lot.number) if any(counts.values()) else "",
             **counts,
             unchanged=len(records) - len(changed),
             ignored=lot.ignored + len(changed) - rejected - sum(counts.values()),
             rejected=rejected,
             warnings=warnings + lot.ignored - len(lot.overruled),
             faults=told,
+            same=constant,
         )
+        return block, rows
 
     def _rules(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""

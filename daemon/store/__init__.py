@@ -124,10 +124,10 @@ class Store:
             )
             counts.rows = block.new + block.known + block.gone + block.unchanged + block.ignored + block.rejected
             if self.database.dialect == "postgresql":  # before any row is locked: a COPY may take long, or hang
-                items.load_block(connection, columns, block.path, sizes)
+                items.load_block(connection, columns, block.path, sizes, block.same)
             processes.move(connection, claim, block.number, counts.rows, total)
             if any(sizes):
-                done = merge.apply(connection, claim.account_id, self.clock.now(), sizes)
+                done = merge.apply(connection, claim.account_id, self.clock.now(), sizes, block.same)
                 counts.created, counts.updated, counts.deleted = done
                 counts.unchanged += block.known - done.updated
                 counts.ignored += block.gone - done.deleted
