@@ -10,6 +10,7 @@ import adbc_driver_sqlite.dbapi as sqlite
 import polars as pl
 
 TABLES = ("new", "known", "gone")
+FILES = (*TABLES, "texts")
 _PRAGMAS = (
     "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
     "synchronous = OFF",
@@ -19,13 +20,16 @@ _PRAGMAS = (
 )
 
 
-def write(path: str, kind: str, rows: pl.DataFrame) -> str:
-    """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op` as "sqlite" or "csv"; the path to tell.
+def write(path: str, kind: str, rows: pl.DataFrame, texts: pl.DataFrame | None = None) -> str:
+    """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op`, and `texts` (sku, language, texts) as they
+    are, as "sqlite" or "csv"; the path to tell.
 
     `gone` carries the sku alone. Closed when this returns, not fsynced: a block that is lost is made again. Raises
     OSError and the driver's Error.
     """
-    tables = _tables(rows)
+    tables = _tables(rows) if len(rows) else {}
+    if texts is not None and len(texts):
+        tables["texts"] = texts
     remove(path, kind)
     if kind == "sqlite":
         _sqlite(path, tables)
@@ -49,7 +53,7 @@ def _is_same(column: pl.Series) -> bool:
 
 def remove(path: str, kind: str) -> None:
     """Remove what `write` made, as far as it is there."""
-    for name in (path,) if kind == "sqlite" else [f"{path}.{table}" for table in TABLES]:
+    for name in (path,) if kind == "sqlite" else [f"{path}.{table}" for table in FILES]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
 

@@ -148,6 +148,15 @@ class Checked:
     ignored: int
 
 
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """`rows`: `_line`, `sku`, `language` and `texts`, a JSON object of the texts that the row fills. `faults` as in
+    `Checked`, all of them errors: their rows are not in `rows`."""
+
+    rows: pl.DataFrame
+    faults: pl.DataFrame
+
+
 class Catalogs(Protocol):
     """The catalog side of `handlers`, found by the entry point `tradepost.catalogs`."""
 
@@ -163,6 +172,14 @@ class Catalogs(Protocol):
 
     def check(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
         """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku), `_known` (bool)."""
+        ...
+
+    def others(self, batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
+        """The language of each row in another than the account's, "" for the rest; None if there is no such row."""
+        ...
+
+    def translate(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Translated:
+        """The texts of rows in other languages: the columns of `check`, and `_tongue`."""
         ...
 
     def severity(self, code: str) -> str:

@@ -4,9 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, TextClause, bindparam, select, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    TextClause,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+)
 
-from daemon.store.tables import item
+from daemon.store import translations
+from daemon.store.tables import item, translation
 
 EXTRA_MERGED = {
     # flat objects: a null takes a key away, as RFC 7396 says, in both
@@ -63,7 +76,10 @@ class Merge:
         new, known, gone = sizes
         created = connection.execute(create, given).rowcount if new else 0
         updated = connection.execute(change, given).rowcount if known else 0
-        deleted = connection.execute(self.delete, {"account": account_id, "now": now}).rowcount if gone else 0
+        deleted = 0
+        if gone:
+            deleted = connection.execute(self.delete, {"account": account_id, "now": now}).rowcount
+            translations.forget(connection, account_id, self.source.format("gone"))
         return Applied(created, updated, deleted)
 
     def _make(self, same: frozenset[str]) -> tuple[TextClause, TextClause]:
@@ -171,15 +187,17 @@ def export_digests(connection: Connection, dialect: str, account_id: int, path: 
 
 
 def load_block(
-    connection: Connection, columns: Sequence[str], path: str, sizes: tuple[int, int, int], same: Mapping[str, Any]
+    connection: Connection, columns: Sequence[str], path: str, sizes: tuple[int, ...], same: Mapping[str, Any]
 ) -> None:
-    """PostgreSQL: the block's files into temporary tables of this transaction: `block_new`, `_known`, `_gone`."""
+    """PostgreSQL: the block's files into temporary tables of this transaction: `block_new` and the others."""
     raw: Any = connection.connection.dbapi_connection
-    for name, rows in zip(("new", "known", "gone"), sizes, strict=True):
+    for name, rows in zip(("new", "known", "gone", "texts"), sizes, strict=True):
         if not rows:
             continue
-        wanted = ["sku"] if name == "gone" else [column for column in columns if column not in same]
-        types = ", ".join(f"{column} {item.c[column].type.compile(connection.dialect)}" for column in wanted)
+        kinds = translation.c if name == "texts" else item.c
+        wanted = [column for column in columns if column not in same]
+        wanted = {"gone": ["sku"], "texts": ["sku", "language", "texts"]}.get(name, wanted)
+        types = ", ".join(f"{column} {kinds[column].type.compile(connection.dialect)}" for column in wanted)
         connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
         query = f"copy block_{name} from stdin (format csv, null '')"
         with open(f"{path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
@@ -189,7 +207,14 @@ def load_block(
 
 def list_items(connection: Connection, account_id: int, skus: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """The account's items as stored, in key order; deleted ones are not listed."""
-    query = select(item).where(item.c.account_id == account_id, item.c.deleted_at.is_(None)).order_by(item.c.sku)
+    gathered: ColumnElement[Any]
+    if connection.dialect.name == "sqlite":
+        gathered = func.json_group_object(translation.c.language, func.json(translation.c.texts))
+    else:
+        gathered = cast(func.json_object_agg(translation.c.language, cast(translation.c.texts, JSON)), Text)
+    texts = select(gathered).where(translation.c.account_id == account_id, translation.c.sku == item.c.sku)
+    query = select(item, texts.scalar_subquery().label("translations"))
+    query = query.where(item.c.account_id == account_id, item.c.deleted_at.is_(None)).order_by(item.c.sku)
     if skus:
         query = query.where(item.c.sku.in_(list(skus)))
     for row in connection.execution_options(yield_per=1000).execute(query):
