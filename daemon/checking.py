@@ -129,6 +129,8 @@ class _Checking:
 
     def _overruled(self, lot: Lot) -> pl.DataFrame:
         named = lot.overruled.with_columns(field=pl.lit(self._sku), code=pl.lit(_DOUBLED))
+        if (step := self._manifest.step) > 1:
+            named = named.with_columns(pl.col("detail").cast(pl.Int64).floordiv(step).cast(pl.String))
         return named.select(list(spool.FAULTS))
 
     def _judged(self, faults: pl.DataFrame) -> tuple[int, int, bytes | None]:

@@ -25,7 +25,6 @@ FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "deta
 _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
-_INNER = ("_line", "_cells", "_surplus")
 
 
 class Desk(Protocol):
@@ -64,6 +63,8 @@ class Manifest(msgspec.Struct, frozen=True):
     bytes: int
     batches: list[Batch]
     lines: list[tuple[int, int]]
+    format: str = "text"
+    step: int = 1
 
 
 def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
@@ -91,7 +92,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
         size=source.size,
         rows=manifest.rows,
         layout=layout,
-        columns=["sku", *plan.fields, "digest"],
+        columns=["sku", *plan.fields, *(["kept"] if plan.sparse else []), "digest"],
         keys=keys,
         faults=pack(faults(plan)) if plan.faults else None,
         warnings=len(plan.faults),
@@ -168,6 +169,8 @@ def _spool(
         runs.bytes,
         runs.batches,
         runs.lines,
+        opened.format,
+        opened.step,
     )
     return manifest, runs.keys
 
@@ -228,7 +231,7 @@ class _Runs:
         keys = _keys(sent)
         if keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
             keys = sent
-        raw = [name for name in frame.columns if name not in _INNER and int(name) not in self._plan.marks]
+        raw = [name for name in frame.columns if name.isdigit() and int(name) not in self._plan.marks]
         digest = frame[[*raw, "_surplus"]].hash_rows()
         batch = batch.append_column("_key", keys).append_column("_digest", digest.to_arrow().view(pa.int64()))
         return batch, pl.Series("_key", keys)

@@ -36,14 +36,17 @@ class Applied(NamedTuple):
 
 
 class Merge:
-    """The statements that bring blocks with these `columns` ("sku", item columns, "digest") into the item table."""
+    """The statements that bring blocks with these `columns` ("sku", item columns, "digest") into the item table.
+
+    With a further column "kept" each row leaves some fields as they are stored: bit i is set for item column i.
+    """
 
     def __init__(self, dialect: str, columns: Sequence[str], partial: bool) -> None:
         self.dialect = dialect
-        self.fields = [name for name in columns if name not in ("sku", "digest")]
+        self.fields = [name for name in columns if name not in ("sku", "kept", "digest")]
         self.source = "block.{}" if dialect == "sqlite" else "block_{}"
         self.create = text(self._create())
-        self.change = text(self._change(partial))
+        self.change = text(self._change(partial, sparse="kept" in columns))
         self.delete = text(
             f"update item set deleted_at = :now, version = {VERSION}, "  # noqa: S608 (names from our table, values bound)
             "digest = null where account_id = :account and deleted_at is null "
@@ -83,9 +86,10 @@ class Merge:
             f"on conflict (account_id, sku) do update set {blank}"
         )
 
-    def _change(self, partial: bool) -> str:
+    def _change(self, partial: bool, sparse: bool) -> str:
         names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
         values = ", ".join([":account", "sku", *self.fields, "digest", VERSION])
+        source = self._completed() if sparse else self.source.format("known")
         new = {name: self._value(name, partial) for name in self.fields}
         old_row = ", ".join([*(f"item.{name}" for name in self.fields), "item.withdrawn"])
         new_row = ", ".join([*new.values(), "null"])
@@ -102,8 +106,20 @@ class Merge:
         # "where true": without it SQLite reads ON CONFLICT as a join condition
         return (
             f"insert into item ({names}) select {values} "  # noqa: S608 (names from our table, values bound)
-            f"from {self.source.format('known')} where true{order} "
+            f"from {source} where true{order} "
             f"on conflict (account_id, sku) do update set {sets} where {condition}"
+        )
+
+    def _completed(self) -> str:
+        """The known rows of a sparse block, with what is stored for the fields that a row is to leave as they are."""
+        fields = []
+        for bit, name in enumerate(self.fields):
+            kept = f"case when (sent.kept >> {bit}) & 1 = 1 then stored.{name} else sent.{name} end as {name}"
+            fields.append("sent.extra" if name == "extra" else kept)  # the keys that stay are not in it at all
+        return (
+            f"(select {', '.join(['sent.sku', *fields, 'sent.digest'])} "  # noqa: S608 (names from our table)
+            f"from {self.source.format('known')} as sent "
+            "left join item as stored on stored.account_id = :account and stored.sku = sent.sku) as completed"
         )
 
     def _value(self, name: str, partial: bool) -> str:
@@ -164,7 +180,10 @@ def load_block(connection: Connection, columns: Sequence[str], path: str, sizes:
         if not rows:
             continue
         wanted = ["sku"] if name == "gone" else list(columns)
-        types = ", ".join(f"{column} {item.c[column].type.compile(connection.dialect)}" for column in wanted)
+        types = ", ".join(
+            f"{column} {item.c[column].type.compile(connection.dialect) if column in item.c else 'bigint'}"
+            for column in wanted
+        )
         connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
         query = f"copy block_{name} from stdin (format csv, null '')"
         with open(f"{path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
