@@ -23,6 +23,7 @@ _TEXTS: Final = (  # of text without the blanks it begins with
 )
 _BEGUN: Final = {".xml": "<", **dict.fromkeys((".json", ".ndjson", ".jsonl"), "[{")}  # signs, one of which is the first
 _NEEDED: Final = frozenset((".xlsx", ".zip", ".gz"))  # formats that always begin with bytes of their own
+_HEAD = 512  # bytes
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
@@ -30,7 +31,7 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 def refuse_disguised(path: bytes, suffix: str) -> None:
     """Raises Refused F-CONTENT or F-PASSWORD if the first bytes are those of another format than `suffix` says."""
     with open(path, "rb") as file:
-        head = file.read(512)
+        head = file.read(_HEAD)
         if head.startswith(_OLE):
             raise _container(file, head, suffix)
     for magic, what, suffixes in _MAGIC:
@@ -55,6 +56,8 @@ def _refuse_text(head: bytes, suffix: str) -> None:
             if suffix not in suffixes:
                 raise refusal("F-CONTENT", value=suffix, detail=what)
             return
+    if not text and suffix in _BEGUN and len(head) < _HEAD:
+        raise refusal("F-EMPTY")
     if text and suffix in _BEGUN and text[0] not in _BEGUN[suffix]:
         what = "neither text nor anything else we know" if "\0" in text else "other text, as in a CSV file"
         raise refusal("F-CONTENT", value=suffix, detail=what)
