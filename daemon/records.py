@@ -6,7 +6,7 @@ Imported in children only: polars and pyarrow cost a tenth of a second and 60 MB
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -37,6 +37,9 @@ class Source:
         self.folder = folder  # for what a format must put down while it reads
         self.size = os.stat(path).st_size
         self.done = 0
+        self.beat: Callable[[], object] = int
+        """To be called for each piece (some MiB) that is read before there are records, in the thread that asked for
+        them: a child that says nothing for long is taken for dead. Raises what ends the job."""
         self._digest = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(1) if self.size >= _BESIDE else None
         self._hashing: deque[Future[None]] = deque()

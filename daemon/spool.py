@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 
 import msgspec
@@ -75,6 +75,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
     _empty(job.spool)
     before = _state(job.source)
     source = Source(job.source, job.limits, job.spool)
+    source.beat = partial(_beat, source, desk)
     layout = ""
     try:
         opened, plan = catalogs.open(source, job.suffix, job.rules)
@@ -184,6 +185,11 @@ def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     if batch.num_rows <= RUN_ROWS:
         return [batch]
     return [batch.slice(start, RUN_ROWS) for start in range(0, batch.num_rows, RUN_ROWS)]
+
+
+def _beat(source: Source, desk: Desk) -> None:
+    desk.listen()
+    desk.tell(Progress(source.done, source.size))
 
 
 class _Runs:

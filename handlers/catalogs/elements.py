@@ -15,7 +15,7 @@ from handlers.catalogs.flat import Record, Unfit, Value
 
 SUFFIXES: Final = (".xml",)
 
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 20
 _RECORD: Final = 4 << 20  # characters, or four of the largest cells
 _ELEMENT: Final = 64  # what an element counts beside its text
 _GOOGLE: Final = "http://base.google.com/"
@@ -218,6 +218,7 @@ class _Pieces:
             while piece := file.read(_CHUNK):
                 self._look(piece)
                 yield piece
+                self._source.beat()
         finally:
             file.close()
 

@@ -36,6 +36,7 @@ def decoded(source: Source) -> Generator[str, None, None]:
             yield piece
             if not data:
                 return
+            source.beat()
             data = file.read(_CHUNK)
     except UnicodeDecodeError as fault:
         line = lines.line_of(source.path, encoding, "\N{REPLACEMENT CHARACTER}")

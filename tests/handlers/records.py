@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from daemon.messages import Limits, Rules
-from daemon.records import Opened, Plan, Source
+from daemon.records import Checked, Opened, Plan, Source
 from handlers import catalogs
 
 
@@ -54,7 +54,7 @@ def read(path: Path, limits: Limits | None = None, rules: Rules | None = None, s
     return Found(opened, plan, frame)
 
 
-def check(found: Found, known: Sequence[str] = (), rules: Rules | None = None) -> catalogs.Checked:
+def check(found: Found, known: Sequence[str] = (), rules: Rules | None = None) -> Checked:
     """Apply the rules to what was read."""
     seen: dict[str, bool] = {}
     for batch in found.frame.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches():

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import Refused
-from daemon.messages import Limits
+from daemon.messages import Limits, Rules
+from daemon.records import Source
+from handlers import catalogs
 from tests.handlers.records import check, read
 
 
@@ -260,3 +262,17 @@ def test_whatever_the_bytes_are_they_are_read_or_refused(tmp_path: Path, data: b
     except Refused:
         return
     check(found)
+
+
+def test_a_file_that_is_long_read_before_it_has_records_gives_signs_of_life(tmp_path: Path) -> None:
+    product = "<product><sku>S%d</sku><t>" + "x" * 10_000 + "</t></product>\n"
+    text = "<products>" + "".join(product % at for at in range(400)) + "</products>"
+    for name, whole in {
+        "x.xml": text,
+        "y.json": "[" + ",".join(f'{{"sku":"S{at}","t":"{"x" * 10_000}"}}' for at in range(400)) + "]",
+    }.items():
+        source = Source(bytes(written(tmp_path / name, whole)), Limits())
+        beats: list[int] = []
+        source.beat = lambda: beats.append(1)  # noqa: B023
+        catalogs.open(source, name[1:], Rules())
+        assert len(beats) > 2
