@@ -32,6 +32,7 @@ _UNITS: Final = {"currency": "currency", "currencycode": "currency", "unit": "we
 _VALUES: Final = ("value", "values", "amount")
 _NAMES: Final = ("name", "key", "code", "attributecode", "connection", "channel")
 _ADDRESSES: Final = ("src", "url", "href")
+_GROUPS: Final = 10_000  # objects in a list that is no list of variants
 _SEVERAL: Final = frozenset({"images", "category", "channels"})  # columns of ours that hold several values
 _PARENTS: Final = ("groupid", "sku", "handle", "id")  # what names a product, the first that is there
 
@@ -180,7 +181,7 @@ def _list(name: str, values: list[Value], left: int) -> Iterator[tuple[str, str]
     elif kinds == {list} and folded == "category":
         paths = [" > ".join(map(_text_of, path)) for path in values if isinstance(path, list)]
         yield name, _separator(folded).join(paths)
-    elif kinds == {dict}:
+    elif kinds == {dict} and len(values) <= _GROUPS:
         yield from _groups(name, folded, [value for value in values if isinstance(value, dict)], left)
     else:
         raise Unfit("R-SEVERAL", name[:100])

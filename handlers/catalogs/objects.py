@@ -14,11 +14,12 @@ from handlers.catalogs import flat
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.collected import Collected
 from handlers.catalogs.flat import Record, Unfit, Value
-from handlers.catalogs.scanner import Reader, Scanner, decoded
+from handlers.catalogs.scanner import Reader, Scanner, decoded, is_list
 
 SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
 
 _RECORD: Final = 4 << 20  # characters, or four of the largest cells
+_NO_JSON: Final = frozenset({"R-JSON", "R-CHARACTER"})  # faults of a text that not every program could read back
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS: Final = {list: "a list", str: "a text or a number", bool: "true or false", type(None): "null"}
@@ -55,7 +56,7 @@ def _is_lines(head: str, suffix: str) -> bool:
         value, _ = Reader().read(head)
     except (json.JSONDecodeError, RecursionError):
         return suffix != ".json"
-    return not (isinstance(value, dict) and isinstance(value.get("products"), list))
+    return not isinstance(value, dict) or not any(is_list(name) and type(value[name]) is list for name in value)
 
 
 def _add_line(collected: Collected, number: int, line: str, reader: Reader, limits: Limits) -> None:
@@ -95,7 +96,7 @@ def _add(collected: Collected, number: int, value: Value, text: str, fault: Unfi
         taken = flat.inherit(flat.flatten(found.shared, limits.depth))
     except Unfit as unfit:
         cells = {} if unfit.code == "R-CHARACTER" else flat.scalars(value)
-        collected.add(number, cells, _quoted(text) if unfit.code == "R-JSON" else text, unfit)
+        collected.add(number, cells, _quoted(text) if unfit.code in _NO_JSON else text, unfit)
         return
     for variant, own in zip(found.variants, _single(text, found), strict=True):
         try:

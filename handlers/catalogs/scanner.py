@@ -124,7 +124,7 @@ class Scanner:
         while self._peek() != "}":
             name, _ = self._value()
             self._take(":")
-            if isinstance(name, str) and fold(name) == "products" and self._peek() == "[" and not found:
+            if isinstance(name, str) and is_list(name) and self._peek() == "[" and not found:
                 found = True
                 yield from self._list()
             else:
@@ -212,6 +212,11 @@ class Scanner:
     def _broken(self, what: str, at: int | None = None) -> Exception:
         line = self._line + self._text.count("\n", 0, self._at if at is None else at)
         return refusal("F-JSON", value=line, detail=what)
+
+
+def is_list(name: str) -> bool:
+    """Whether the list in this field is the catalog."""
+    return fold(name) == "products"
 
 
 def _number(text: str) -> str:

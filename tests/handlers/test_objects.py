@@ -28,6 +28,7 @@ def test_a_list_an_object_with_products_and_lines_read_alike(tmp_path: Path) -> 
         "list.json": json.dumps(RECORDS),
         "indented.json": json.dumps(RECORDS, indent=2),
         "wrapped.json": json.dumps({"products": RECORDS}),
+        "wrapped_line.json": json.dumps({"Products": RECORDS, "n": 1}),
         "within.json": json.dumps({"count": 2, "more": {"x": [1]}, "products": RECORDS, "next": None}, indent=1),
         "lines.json": lines(RECORDS),
         "lines.ndjson": lines(RECORDS),
@@ -179,6 +180,7 @@ def test_the_object_of_a_variant_alone_reads_like_the_variant_in_its_product(tmp
         ("17", "R-OBJECT"),
         ('{"sku": "B", "title": ["a", "b"]}', "R-SEVERAL"),
         ('{"sku": ["B", "C"]}', "R-SEVERAL"),
+        ('{"sku": "B", "x": [' + '{"a": 1},' * 20_000 + '{"a": 1}]}', "R-SEVERAL"),
         ('{"sku": "B", "variants": ["S", {"sku": "T"}]}', "R-SEVERAL"),
         ('{"sku": "B", "x": ' + "[" * 10_000 + "]" * 10_000 + "}", "R-NESTING"),
         ('{"sku": "B", "x": ' + '{"a":' * 100 + "1" + "}" * 101, "R-NESTING"),
@@ -192,7 +194,7 @@ def test_a_line_that_is_broken_is_rejected_alone(tmp_path: Path, line: str, code
     assert checked.rows["sku"].to_list() == ["A", "Z"]
     assert [(row[0], row[2]) for row in checked.faults.rows()] == [(2, code)]
     assert isinstance(found.objects[1], dict)  # it goes back in an error file
-    if code in ("R-JSON", "R-OBJECT"):
+    if code in ("R-JSON", "R-OBJECT", "R-CHARACTER"):
         assert found.objects[1] == {"_text": line.strip()}
 
 
