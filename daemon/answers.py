@@ -123,7 +123,9 @@ class _Answers:
         joined = valued.with_columns(self._messages(valued)).group_by("_line", maintain_order=True)
         marks = joined.agg(**_joined()).with_columns(_severity=pl.lit("error"))
         rows = rows.join(marks, on="_line", maintain_order="left")
-        cells = rows.select(pl.col("_line").cast(pl.String), *MARKS[1:])
+        cells = rows.select(self._told_line(), *MARKS[1:])
+        if self._plan.sparse:  # in this shape there is no other way to lack a field
+            rows = rows.with_columns(pl.col([str(at) for at in self._own]).fill_null(""))
         own = [guarded(rows[str(at)]) for at in self._own]
         sent = [
             pl.when(pl.col("_cells") <= at).then(None).otherwise(pl.col(str(at))).alias(str(at)) for at in self._own
@@ -136,7 +138,11 @@ class _Answers:
 
     def _warned(self, faults: pl.DataFrame, delimiter: str) -> bytes:
         told = faults.with_columns(self._messages(faults))
-        return _text(told.select(pl.col("_line").cast(pl.String), "sku", "code", "field", "message"), delimiter)
+        return _text(told.select(self._told_line(), "sku", "code", "field", "message"), delimiter)
+
+    def _told_line(self) -> pl.Expr:
+        """The line as the sender counts it: several records may begin on one."""
+        return (pl.col("_line") // self._manifest.step).cast(pl.String)
 
     @contextmanager
     def _file(self, name: str, header: list[str], delimiter: str) -> Iterator[BinaryIO]:

@@ -162,6 +162,8 @@ class _Checking:
         if lot.overruled.is_empty():
             return _NO_FAULTS
         named = lot.overruled.with_columns(field=pl.lit(self._sku), code=pl.lit(_DOUBLED))
+        if (step := self._manifest.step) > 1:
+            named = named.with_columns(pl.col("detail").cast(pl.Int64).floordiv(step).cast(pl.String))
         return named.select(list(spool.FAULTS))
 
     def _judged(self, faults: pl.DataFrame) -> tuple[int, int, bytes | None]:

@@ -16,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True):
     cell: int = 1 << 20
     unpacked: int = 4 << 30  # bytes that come out of a packed file or workbook
     ratio: int = 200  # times its size
+    depth: int = 64  # levels of objects, lists or elements one within the other
 
 
 class Mapping(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ Imported in children only: polars and pyarrow cost a tenth of a second and 60 MB
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -37,6 +37,9 @@ class Source:
         self.folder = folder  # for what a format must put down while it reads
         self.size = os.stat(path).st_size
         self.done = 0
+        self.beat: Callable[[], object] = int
+        """To be called for each piece (some MiB) that is read before there are records, in the thread that asked for
+        them: a child that says nothing for long is taken for dead. Raises what ends the job."""
         self._digest = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(1) if self.size >= _BESIDE else None
         self._hashing: deque[Future[None]] = deque()
@@ -110,6 +113,11 @@ class Opened:
     Their columns: strings named by position ("0", "1", …, cells exactly as sent, "" for blank), `_line` (uint32,
     physical line on which the record begins), `_cells` (uint32, null unless the record has another number of cells than
     the header) and `_surplus` (string, JSON list of the cells beyond).
+
+    Of formats whose records each have fields of their own ("json", "ndjson", "xml") a cell is null where the record
+    lacks the field, and there are `_fault` (string, null; code, blank and detail of what makes a record unreadable) and
+    `_product` (uint32, the same for all variants of one product, else null). JSON also has `_object` (string): the
+    sender's object, without line breaks.
     """
 
     header: tuple[str, ...]
@@ -118,6 +126,8 @@ class Opened:
     encoding: str
     records: Iterator[pa.RecordBatch]
     faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the format, as in `Plan.faults`
+    format: str = "text"  # "text" | "xlsx" | "json" | "ndjson" | "xml"
+    step: int = 1  # `_line` // `step` is what the sender is told: several records may begin on one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +142,14 @@ class Plan:
     marks: tuple[int, ...] = ()  # positions of the five columns of an error file: ignored, and no part of the digest
     faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the header: line, field, code, detail
     columns: dict[int, str] = field(default_factory=dict)  # position -> native column, "option:x", "attribute:x", ...
+    sparse: bool = False  # a null cell is a field that its record lacks: what is stored stays
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """`rows`: accepted rows in the order they came: `_line`, `_op` (new, known, gone, none), `sku`, then `Plan.fields`.
+
+    Of a sparse plan also `kept` (int): bit i is set where field i of `Plan.fields` is to be left as it is stored.
 
     `faults`: columns `_line` (uint32), `field` (the sender's own column name), `code`, `detail` (string, null when
     there is none); a row with a fault whose code is an error is not in `rows`; warnings leave it there. `ignored`

@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 
 import msgspec
@@ -26,7 +26,6 @@ _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
 TONGUE = "\0"  # between a sku and the language of a row that is not in the account's: a key of its own
-_INNER = ("_line", "_cells", "_surplus")
 
 
 class Desk(Protocol):
@@ -66,6 +65,8 @@ class Manifest(msgspec.Struct, frozen=True):
     batches: list[Batch]
     lines: list[tuple[int, int]]
     tongues: bool = False  # some rows are in other languages than the account's
+    format: str = "text"
+    step: int = 1
 
 
 def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
@@ -76,6 +77,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
     _empty(job.spool)
     before = _state(job.source)
     source = Source(job.source, job.limits, job.spool)
+    source.beat = partial(_beat, source, desk)
     layout = ""
     try:
         opened, plan = catalogs.open(source, job.suffix, job.rules)
@@ -93,7 +95,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
         size=source.size,
         rows=manifest.rows,
         layout=layout,
-        columns=["sku", *plan.fields, "digest"],
+        columns=["sku", *plan.fields, *(["kept"] if plan.sparse else []), "digest"],
         keys=keys,
         faults=pack(faults(plan)) if plan.faults else None,
         warnings=len(plan.faults),
@@ -171,6 +173,8 @@ def _spool(
         runs.batches,
         runs.lines,
         runs.tongues,
+        opened.format,
+        opened.step,
     )
     return manifest, runs.keys
 
@@ -184,6 +188,11 @@ def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     if batch.num_rows <= RUN_ROWS:
         return [batch]
     return [batch.slice(start, RUN_ROWS) for start in range(0, batch.num_rows, RUN_ROWS)]
+
+
+def _beat(source: Source, desk: Desk) -> None:
+    desk.listen()
+    desk.tell(Progress(source.done, source.size))
 
 
 class _Runs:
@@ -238,7 +247,7 @@ class _Runs:
             keys = _spoken(pl.Series(keys), tongue)
         elif keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
             keys = sent
-        raw = [name for name in frame.columns if name not in _INNER and int(name) not in self._plan.marks]
+        raw = [name for name in frame.columns if name.isdigit() and int(name) not in self._plan.marks]
         digest = frame[[*raw, "_surplus"]].hash_rows()
         batch = batch.append_column("_key", keys).append_column("_digest", digest.to_arrow().view(pa.int64()))
         return batch, pl.Series("_key", keys)

@@ -13,7 +13,7 @@ from daemon.model import NewProcess
 from daemon.store import Store
 
 COLUMNS = ["sku", "title", "price", "extra", "digest"]
-TYPES = {"price": pa.int64(), "quantity": pa.int64(), "digest": pa.int64()}
+TYPES = {"price": pa.int64(), "quantity": pa.int64(), "kept": pa.int64(), "digest": pa.int64()}
 
 
 def make_process(number: int, account: str = "acme", **changes: Any) -> NewProcess:

@@ -50,12 +50,16 @@ class Applied(NamedTuple):
 
 
 class Merge:
-    """The statements that bring blocks with these `columns` ("sku", item columns, "digest") into the item table."""
+    """The statements that bring blocks with these `columns` ("sku", item columns, "digest") into the item table.
+
+    With a further column "kept" each row leaves some fields as they are stored: bit i is set for item column i.
+    """
 
     def __init__(self, dialect: str, columns: Sequence[str], partial: bool) -> None:
         self.dialect = dialect
         self.partial = partial
-        self.fields = [name for name in columns if name not in ("sku", "digest")]
+        self.sparse = "kept" in columns
+        self.fields = [name for name in columns if name not in ("sku", "kept", "digest")]
         self.source = "block.{}" if dialect == "sqlite" else "block_{}"
         self.statements = cache(self._make)  # a file's blocks mostly have the same columns with one value only
         self.delete = text(
@@ -84,7 +88,7 @@ class Merge:
 
     def _make(self, same: frozenset[str]) -> tuple[TextClause, TextClause]:
         sent = {name: self._bound(name) if name in same else name for name in self.fields}
-        return text(self._create(sent)), text(self._change(sent, self.partial))
+        return text(self._create(sent)), text(self._change(sent))
 
     def _bound(self, name: str) -> str:
         kind = "bigint" if isinstance(item.c[name].type, BigInteger) else "text"
@@ -112,10 +116,13 @@ class Merge:
             f"on conflict (account_id, sku) do update set {blank}"
         )
 
-    def _change(self, sent: Mapping[str, str], partial: bool) -> str:
+    def _change(self, sent: Mapping[str, str]) -> str:
         names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
+        source = self.source.format("known")
+        if self.sparse:
+            source, sent = self._completed(sent), {name: name for name in sent}
         values = ", ".join([":account", "sku", *sent.values(), "digest", VERSION])
-        new = {name: self._value(name, partial) for name in self.fields}
+        new = {name: self._value(name) for name in self.fields}
         old_row = ", ".join([*(f"item.{name}" for name in self.fields), "item.withdrawn"])
         new_row = ", ".join([*new.values(), "null"])
         sets = ", ".join(
@@ -131,14 +138,27 @@ class Merge:
         # "where true": without it SQLite reads ON CONFLICT as a join condition
         return (
             f"insert into item ({names}) select {values} "  # noqa: S608 (names from our table, values bound)
-            f"from {self.source.format('known')} where true{order} "
+            f"from {source} where true{order} "
             f"on conflict (account_id, sku) do update set {sets} where {condition}"
         )
 
-    def _value(self, name: str, partial: bool) -> str:
+    def _completed(self, sent: Mapping[str, str]) -> str:
+        """The known rows of a sparse block, with what is stored for the fields that a row is to leave as they are."""
+        fields = []
+        for bit, (name, value) in enumerate(sent.items()):
+            given = value if value.startswith((":", "cast")) else f"sent.{name}"
+            kept = f"case when (sent.kept >> {bit}) & 1 = 1 then stored.{name} else {given} end as {name}"
+            fields.append(f"{given} as extra" if name == "extra" else kept)  # the keys that stay are not in it at all
+        return (
+            f"(select {', '.join(['sent.sku', *fields, 'sent.digest'])} "  # noqa: S608 (names from our table)
+            f"from {self.source.format('known')} as sent "
+            "left join item as stored on stored.account_id = :account and stored.sku = sent.sku) as completed"
+        )
+
+    def _value(self, name: str) -> str:
         if name == "extra":
             return f"nullif({EXTRA_MERGED[self.dialect].format(new='excluded.extra')}, '{{}}')"
-        return f"coalesce(excluded.{name}, item.{name})" if partial else f"excluded.{name}"
+        return f"coalesce(excluded.{name}, item.{name})" if self.partial else f"excluded.{name}"
 
 
 def find_digests(connection: Connection, account_id: int, keys: Sequence[str]) -> dict[str, int | None]:
@@ -197,7 +217,10 @@ def load_block(
         kinds = translation.c if name == "texts" else item.c
         wanted = [column for column in columns if column not in same]
         wanted = {"gone": ["sku"], "texts": ["sku", "language", "texts"]}.get(name, wanted)
-        types = ", ".join(f"{column} {kinds[column].type.compile(connection.dialect)}" for column in wanted)
+        types = ", ".join(
+            f"{column} {kinds[column].type.compile(connection.dialect) if column in kinds else 'bigint'}"
+            for column in wanted
+        )
         connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
         query = f"copy block_{name} from stdin (format csv, null '')"
         with open(f"{path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
@@ -209,7 +232,7 @@ def list_items(connection: Connection, account_id: int, skus: Sequence[str] | No
     """The account's items as stored, in key order; deleted ones are not listed."""
     gathered: ColumnElement[Any]
     if connection.dialect.name == "sqlite":
-        gathered = func.json_group_object(translation.c.language, func.json(translation.c.texts))
+        gathered = func.nullif(func.json_group_object(translation.c.language, func.json(translation.c.texts)), "{}")
     else:
         gathered = cast(func.json_object_agg(translation.c.language, cast(translation.c.texts, JSON)), Text)
     texts = select(gathered).where(translation.c.account_id == account_id, translation.c.sku == item.c.sku)

@@ -13,19 +13,23 @@ import pyarrow.compute as pc
 
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import languages, layouts, lines, numbers, packed, text, workbook
+from handlers.catalogs import elements, languages, layouts, lines, numbers, objects, packed, text, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
 from handlers.catalogs.guard import unguarded
 from handlers.catalogs.languages import translate
 from handlers.catalogs.rules import Checker
+from handlers.catalogs.sparse import Sparse
 
 __all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "others", "severity", "translate"]
 
 FORMATS: Final[dict[str, packed.Format]] = {
     **dict.fromkeys(text.SUFFIXES, text.text),
     **dict.fromkeys(workbook.SUFFIXES, workbook.workbook),
+    **dict.fromkeys(objects.SUFFIXES, objects.objects),
+    **dict.fromkeys(elements.SUFFIXES, elements.elements),
 }
 
+_SPARSE: Final = frozenset(("json", "ndjson", "xml"))  # formats whose records each have fields of their own
 _NUMBERS: Final = frozenset(("price", "list_price", "cost", "tax_rate", "quantity", "weight"))
 
 
@@ -37,6 +41,8 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     """
     opened = packed.read(source, suffix, rules, FORMATS)
     plan = layouts.recognise(opened.header, opened.line)
+    if opened.format in _SPARSE:
+        plan = replace(plan, sparse=True)
     if opened.faults:
         plan = replace(plan, faults=(*plan.faults, *opened.faults))
     if plan.again:
@@ -80,8 +86,8 @@ _checkers: Final[dict[tuple[object, ...], Checker]] = {}
 
 def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
     """Apply the rules to rows as sent; what is made ready for a header is kept for the next rows and files under it."""
-    asked = (plan.layout, plan.header, rules, *sorted(seen.items()))
-    checker = _checkers.pop(asked, None) or Checker(plan, rules, seen)
+    asked = (plan.layout, plan.header, plan.sparse, rules, *sorted(seen.items()))
+    checker = _checkers.pop(asked, None) or (Sparse if plan.sparse else Checker)(plan, rules, seen)
     if _checkers:
         _checkers[next(reversed(_checkers))].forget()  # the one asked before: its cells are memory
     if len(_checkers) >= _KEPT:

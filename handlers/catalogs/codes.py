@@ -3,7 +3,7 @@
 from typing import Final
 
 from daemon.errors import Code, Refused
-from handlers.catalogs import container_codes
+from handlers.catalogs import container_codes, record_codes
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -12,7 +12,8 @@ _TABLE = (
     Code(
         "F-FORMAT",
         ERROR,
-        "Files that end in {value} are not read as catalog files; send .csv, .tsv, .txt or .xlsx, also as .gz or .zip.",
+        "Files that end in {value} are not read as catalog files; send .csv, .tsv, .txt, .xlsx, .json, .ndjson or "
+        ".xml, also as .gz or .zip.",
         "The name of the file ends in a suffix no format is known for.",
         "Export the catalog as CSV and send it again.",
     ),
@@ -70,15 +71,16 @@ _TABLE = (
     Code(
         "F-NO-ROWS",
         ERROR,
-        "The file has a header but no row below it; send it again with rows.",
-        "Below the header are only empty lines.",
+        "The file has no rows; send it again with at least one.",
+        "Below the header are only empty lines, or the list of products is empty.",
         "Check the export that wrote it and send it again.",
     ),
     Code(
         "H-NO-COLUMNS",
         ERROR,
-        "None of the first ten lines names a column we know; begin the file with a header such as sku,title,price.",
-        "No line at the head of the file holds the name of a known column.",
+        "The file names no column we know; begin it with a header such as sku,title,price, or name the fields of its "
+        "objects so.",
+        "None of the first ten lines, and no field of JSON or XML, has the name of a known column.",
         "Put a header line with our column names above the rows, or have your own names mapped.",
     ),
     Code(
@@ -269,7 +271,7 @@ _TABLE = (
     ),
 )
 
-CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE)}
+CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE, *record_codes.TABLE)}
 
 _SHOWN = 60  # characters of a cell that a sentence repeats
 

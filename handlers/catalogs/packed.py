@@ -25,6 +25,7 @@ class Unpacked(Source):
 
     def __init__(self, packed: Source, descriptor: int) -> None:
         super().__init__(b"/proc/self/fd/%d" % descriptor, packed.limits, packed.folder)
+        self.beat = packed.beat
         weakref.finalize(self, os.close, descriptor)
 
     def add(self, chunk: bytes) -> None:

@@ -178,7 +178,7 @@ class Checker:
         texts = []
         for name in self._extra:
             column = values.pop(name)
-            texts.append((_plain(column) if name.startswith("price:") else column.cast(pl.String)).alias(name))
+            texts.append((plain(column) if name.startswith("price:") else column.cast(pl.String)).alias(name))
         frame = pl.DataFrame(texts)
         if self._rules.mode != "partial":
             return frame.select(pl.struct(self._extra).struct.json_encode()).to_series()
@@ -201,7 +201,7 @@ def _choose(where: pl.Series, then: str, otherwise: str) -> pl.Series:
     return pl.select(pl.when(where).then(pl.lit(then)).otherwise(pl.lit(otherwise))).to_series()
 
 
-def _plain(amounts: pl.Series) -> pl.Series:
+def plain(amounts: pl.Series) -> pl.Series:
     """Ten-thousandths as decimal text."""
     distinct = amounts.drop_nulls().unique().to_list()
     texts = [numbers.text(amount) for amount in distinct]

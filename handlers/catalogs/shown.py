@@ -39,6 +39,17 @@ class Thousandth(str):
         return f"{self[:-1]}0%" if self.endswith("%") else f"{self}0"
 
 
+class Power(Thousandth):
+    """A number written with powers of ten, as it stands in JSON: only a column of numbers may read it so."""
+
+    __slots__ = ()
+
+    def unmistakable(self) -> str:
+        """The same number written out, as far as that can be read."""
+        number = Decimal(self) if len(self) <= _LONGEST else Decimal("inf")
+        return f"{number:f}" if number and abs(number.adjusted()) <= _LONG else str(self)
+
+
 def plain(value: str) -> str:
     """A number to 15 digits, without powers of ten as far as that can be read; what is no number stays."""
     if len(value) < 16 and _PLAIN.fullmatch(value):
