@@ -6,7 +6,7 @@ Imported in children only: polars and pyarrow cost a tenth of a second and 60 MB
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -109,7 +109,9 @@ class Opened:
 
     Their columns: strings named by position ("0", "1", …, cells exactly as sent, "" for blank), `_line` (uint32,
     physical line on which the record begins), `_cells` (uint32, null unless the record has another number of cells than
-    the header) and `_surplus` (string, JSON list of the cells beyond).
+    the header) and `_surplus` (string, JSON list of the cells beyond). There may be `_object` (string, the record's own
+    JSON text) and `_product` (uint32, the same for all lines of one product, null for a line that stands alone). A cell
+    is null where a record has no such field.
     """
 
     header: tuple[str, ...]
@@ -118,6 +120,8 @@ class Opened:
     encoding: str
     records: Iterator[pa.RecordBatch]
     faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the format, as in `Plan.faults`
+    format: str = "text"  # text | json | ndjson | xml | xlsx: which shape the error file has
+    step: int = 1  # `_line` // `step` is what the sender is told: several records may begin on one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,14 @@ class Catalogs(Protocol):
 
     def check(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
         """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku), `_known` (bool)."""
+        ...
+
+    def restate(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> pl.DataFrame:
+        """Rows as sent, for an error file: cells whose meaning only the rest of the file tells now tell it alone."""
+        ...
+
+    def draft(self, header: Sequence[str], stem: str) -> list[list[str]]:
+        """A command file, its header first, by which an account says what the columns of an unknown header mean."""
         ...
 
     def severity(self, code: str) -> str:

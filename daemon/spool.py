@@ -25,7 +25,6 @@ FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "deta
 _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
-_INNER = ("_line", "_cells", "_surplus")
 
 
 class Desk(Protocol):
@@ -64,6 +63,8 @@ class Manifest(msgspec.Struct, frozen=True):
     bytes: int
     batches: list[Batch]
     lines: list[tuple[int, int]]
+    format: str = "text"  # as in `Opened`
+    step: int = 1
 
 
 def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
@@ -80,7 +81,8 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
         layout = plan.layout
         manifest, keys = _spool(job, catalogs, opened, plan, source, desk)
     except Refused as refused:
-        declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout)
+        header = list(refused.header)
+        declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout, header)
         return declined if _state(job.source) == before else _changing(declined)
     sha256 = source.sha256()
     if _state(job.source) != before:
@@ -168,6 +170,8 @@ def _spool(
         runs.bytes,
         runs.batches,
         runs.lines,
+        opened.format,
+        opened.step,
     )
     return manifest, runs.keys
 
@@ -228,7 +232,7 @@ class _Runs:
         keys = _keys(sent)
         if keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
             keys = sent
-        raw = [name for name in frame.columns if name not in _INNER and int(name) not in self._plan.marks]
+        raw = [name for name in frame.columns if name.isdigit() and int(name) not in self._plan.marks]
         digest = frame[[*raw, "_surplus"]].hash_rows()
         batch = batch.append_column("_key", keys).append_column("_digest", digest.to_arrow().view(pa.int64()))
         return batch, pl.Series("_key", keys)

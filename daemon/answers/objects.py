@@ -1,0 +1,55 @@
+"""An error file as JSON: the sender's own objects, each on a line of its own, the five keys first in each."""
+
+import re
+from typing import BinaryIO
+
+import msgspec
+import polars as pl
+
+from daemon.answers.rows import MARKS, Rows
+from daemon.guards import is_risky
+
+# a text that may begin like something a spreadsheet would run; with a backslash only a closer look tells
+_RISKY = re.compile(r"\"'*[=+\-@\\\t\r]")
+
+
+def write(file: BinaryIO, rows: Rows) -> None:
+    """An error file for records that came as JSON, from an array or line by line: an array, for its name ends in .json.
+
+    What is not ours stays as the sender wrote it: numbers keep their digits, and what a record leaves out stays out.
+    """
+    encode = msgspec.json.Encoder().encode
+    between = b"[\n"
+    for some, _ in rows.rejected():
+        for *marks, sent in some.select(pl.col("_line").cast(pl.Int64), *MARKS[1:], "_object").iter_rows():
+            own = _own(sent, rows.again)
+            told = encode(dict(zip(MARKS, marks, strict=True)))[:-1]
+            file.write(between + told + (b"}" if own == "{}" else b"," + own[1:].encode()))
+            between = b",\n"
+    file.write(b"\n]\n")
+
+
+def _own(sent: str, again: bool) -> str:
+    """A record without the five keys of an earlier error file, with what spreadsheets would run guarded."""
+    if not again and not _RISKY.search(sent):
+        return "{}" if sent.strip(" \t\r\n{}") == "" else sent.strip(" \t\r\n")
+    fields = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])
+    return _object({name: value for name, value in fields.items() if name not in MARKS})
+
+
+def _object(fields: dict[str, msgspec.Raw]) -> str:
+    encoded = (f"{msgspec.json.encode(name).decode()}:{_guarded(bytes(value))}" for name, value in fields.items())
+    return "{" + ",".join(encoded) + "}"
+
+
+def _guarded(value: bytes) -> str:
+    """A value in which each text that becomes the beginning of a cell is guarded; all else as it was written."""
+    kind = value[:1]
+    if kind == b"{":
+        return _object(msgspec.json.decode(value, type=dict[str, msgspec.Raw]))
+    if kind == b"[":
+        first, *others = msgspec.json.decode(value, type=list[msgspec.Raw]) or [msgspec.Raw(b"")]
+        return "[" + ",".join([_guarded(bytes(first)), *(bytes(other).decode() for other in others)]) + "]"
+    if kind == b'"' and is_risky(text := msgspec.json.decode(value, type=str)):
+        return msgspec.json.encode(f"'{text}").decode()
+    return value.decode()
