@@ -19,6 +19,6 @@ def guarded(cells: pl.Series) -> pl.Series:
     return cells.to_frame("c").select(marked.alias(cells.name)).to_series()
 
 
-def is_risky(text: str) -> bool:
-    """Whether `guarded` sets an apostrophe before this text."""
-    return bool(_DANGEROUS.match(text)) and not _PLAIN_NUMBER.fullmatch(text)
+def guarded_text(text: str) -> str:
+    """The same for a single text."""
+    return f"'{text}" if _DANGEROUS.match(text) and not _PLAIN_NUMBER.fullmatch(text) else text

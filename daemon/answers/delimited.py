@@ -8,7 +8,7 @@ from typing import BinaryIO
 import polars as pl
 
 from daemon.answers.rows import MARKS, Rows
-from daemon.guards import guarded
+from daemon.guards import guarded, guarded_text
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -63,7 +63,7 @@ def lines(cells: pl.DataFrame, delimiter: str, more: list[str] | None = None) ->
 def _surplus(found: str | None, delimiter: str) -> str:
     if found is None:
         return ""
-    cells = guarded(pl.Series(json.loads(found), dtype=pl.String)).to_list()
+    cells = [guarded_text(cell) for cell in json.loads(found)]
     return delimiter + _line(cells, delimiter).removesuffix("\r\n")
 
 

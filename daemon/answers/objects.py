@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from daemon.answers.rows import MARKS, Rows
-from daemon.guards import is_risky
+from daemon.guards import guarded_text
 
 # a text that may begin like something a spreadsheet would run; with a backslash only a closer look tells
 _RISKY = re.compile(r"\"'*[=+\-@\\\t\r]")
@@ -50,6 +50,8 @@ def _guarded(value: bytes) -> str:
     if kind == b"[":
         first, *others = msgspec.json.decode(value, type=list[msgspec.Raw]) or [msgspec.Raw(b"")]
         return "[" + ",".join([_guarded(bytes(first)), *(bytes(other).decode() for other in others)]) + "]"
-    if kind == b'"' and is_risky(text := msgspec.json.decode(value, type=str)):
-        return msgspec.json.encode(f"'{text}").decode()
+    if kind == b'"':
+        text = msgspec.json.decode(value, type=str)
+        if (safe := guarded_text(text)) != text:
+            return msgspec.json.encode(safe).decode()
     return value.decode()

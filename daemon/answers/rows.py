@@ -59,7 +59,7 @@ class Rows:
             places = rows.select("_line").with_row_index("_row")
             notes = told.join(places, on="_line", maintain_order="left").select("_row", "_at", "message")
             rows = self._catalogs.restate(rows, self._manifest.plan, self._job.rules, self._manifest.seen)
-            rows = rows.join(joined, on="_line", maintain_order="left")
+            rows = rows.join(joined, on="_line", how="left", maintain_order="left")
             severity = pl.when(pl.col("_codes").is_null()).then(pl.lit("context")).otherwise(pl.lit("error"))
             said = pl.col(*_SAID).fill_null("")
             yield rows.with_columns(said, _line=self._shown(), _severity=severity), notes

@@ -14,7 +14,7 @@ import polars as pl
 from daemon.answers import parts
 from daemon.answers.notes import Notes, letters
 from daemon.answers.rows import MARKS, Rows
-from daemon.guards import guarded
+from daemon.guards import guarded, guarded_text
 
 _ROWS: Final = 1_048_576  # of a sheet, the header one of them
 _COLUMNS: Final = 16_384
@@ -82,10 +82,12 @@ def _sheet_rows(cells: pl.DataFrame, number: int, style: int, surplus: list[str 
 
 
 def _beyond(surplus: str | None, width: int, number: int) -> Iterator[str]:
-    cells = pl.Series(json.loads(surplus) if surplus else [], dtype=pl.String)
+    if not surplus:
+        return
+    cells = pl.Series([guarded_text(cell) for cell in json.loads(surplus)], dtype=pl.String)
     if width + len(cells) > _COLUMNS:
         raise Unfit
-    for place, text in enumerate(_escaped(guarded(cells)), width):
+    for place, text in enumerate(_escaped(cells), width):
         yield f'<c r="{letters(place)}{number}" s="{_TEXT}"{parts.TEXT}{text}{parts.END}'
 
 
