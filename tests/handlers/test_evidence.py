@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from daemon.messages import Limits, Rules

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from daemon.errors import Refused
