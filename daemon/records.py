@@ -109,9 +109,12 @@ class Opened:
 
     Their columns: strings named by position ("0", "1", …, cells exactly as sent, "" for blank), `_line` (uint32,
     physical line on which the record begins), `_cells` (uint32, null unless the record has another number of cells than
-    the header) and `_surplus` (string, JSON list of the cells beyond). There may be `_object` (string, the record's own
-    JSON text) and `_product` (uint32, the same for all lines of one product, null for a line that stands alone). A cell
-    is null where a record has no such field.
+    the header) and `_surplus` (string, JSON list of the cells beyond).
+
+    Of formats whose records each have fields of their own ("json", "ndjson", "xml") a cell is null where the record
+    lacks the field, and there are `_fault` (string, null; code, blank and detail of what makes a record unreadable) and
+    `_product` (uint32, the same for all variants of one product, else null). JSON also has `_object` (string): the
+    sender's object, without line breaks.
     """
 
     header: tuple[str, ...]
@@ -120,7 +123,7 @@ class Opened:
     encoding: str
     records: Iterator[pa.RecordBatch]
     faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the format, as in `Plan.faults`
-    format: str = "text"  # text | json | ndjson | xml | xlsx: which shape the error file has
+    format: str = "text"  # "text" | "xlsx" | "json" | "ndjson" | "xml"
     step: int = 1  # `_line` // `step` is what the sender is told: several records may begin on one line
 
 

@@ -63,7 +63,7 @@ class Manifest(msgspec.Struct, frozen=True):
     bytes: int
     batches: list[Batch]
     lines: list[tuple[int, int]]
-    format: str = "text"  # as in `Opened`
+    format: str = "text"
     step: int = 1
 
 

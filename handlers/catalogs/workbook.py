@@ -64,7 +64,7 @@ def workbook(source: Source, suffix: str, rules: Rules) -> Opened:
         raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header))
     records = _Records(begun, header, line, source.limits).batches(begun.first[found + 1 :])
     faults: list[Warned] = [(line, "", "H-OTHER-SHEETS", ", ".join(others)[:1000])] if others else []
-    return Opened(header, line, "", "utf-8", records, tuple(faults), "xlsx")
+    return Opened(header, line, "", "utf-8", records, tuple(faults), format="xlsx")
 
 
 def _begin(book: Workbook, place: Place) -> _Begun:
