@@ -17,7 +17,7 @@ def write(file: BinaryIO, rows: Rows, delimiter: str) -> None:
     """An error file: rejected rows as they were sent, in the sender's own delimiter, behind the five columns."""
     names = guarded(pl.Series(rows.names, dtype=pl.String)).to_list()
     file.write(heading([*MARKS, *names], delimiter))
-    for some, _ in rows.rejected():
+    for some, _, _ in rows.rejected():
         more = None
         if some["_surplus"].null_count() < len(some):
             more = [_surplus(found, delimiter) for found in some["_surplus"].to_list()]

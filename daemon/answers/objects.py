@@ -1,6 +1,7 @@
 """An error file as JSON: the sender's own objects, each on a line of its own, the five keys first in each."""
 
 import re
+from collections.abc import Mapping
 from typing import BinaryIO
 
 import msgspec
@@ -20,20 +21,24 @@ def write(file: BinaryIO, rows: Rows) -> None:
     """
     encode = msgspec.json.Encoder().encode
     between = b"[\n"
-    for some, _ in rows.rejected():
-        for *marks, sent in some.select(pl.col("_line").cast(pl.Int64), *MARKS[1:], "_object").iter_rows():
-            own = _own(sent, rows.again)
-            told = encode(dict(zip(MARKS, marks, strict=True)))[:-1]
-            file.write(between + told + (b"}" if own == "{}" else b"," + own[1:].encode()))
+    for some, _, restated in rows.rejected():
+        told = some.select(pl.col("_line").cast(pl.Int64), *MARKS[1:], "_object")
+        for row, (*marks, sent) in enumerate(told.iter_rows()):
+            own = _own(sent, rows.again, restated.get(row, {}))
+            head = encode(dict(zip(MARKS, marks, strict=True)))[:-1]
+            file.write(between + head + (b"}" if own == "{}" else b"," + own[1:].encode()))
             between = b",\n"
     file.write(b"\n]\n")
 
 
-def _own(sent: str, again: bool) -> str:
+def _own(sent: str, again: bool, restated: Mapping[str, str]) -> str:
     """A record without the five keys of an earlier error file, with what spreadsheets would run guarded."""
-    if not again and not _RISKY.search(sent):
+    if not again and not restated and not _RISKY.search(sent):
         return "{}" if sent.strip(" \t\r\n{}") == "" else sent.strip(" \t\r\n")
     fields = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])
+    for name, text in restated.items():
+        if bytes(fields.get(name, b""))[:1] == b'"':
+            fields[name] = msgspec.Raw(msgspec.json.encode(text))
     return _object({name: value for name, value in fields.items() if name not in MARKS})
 
 

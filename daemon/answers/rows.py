@@ -1,6 +1,7 @@
 """The lines of a file that have faults, in its order, with everything that is to be said about each."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -19,6 +20,19 @@ BYTES = 8 << 20  # or fewer rows, where they are large
 _FEW = pl.col("field", "code").cast(pl.Categorical)  # a million faults have a dozen of each
 _SHOWN = 1_000  # characters of a cell that a message may quote from
 _SAID = {"_codes": "code", "_fields": "field", "_messages": "message"}
+
+
+class Rejected(NamedTuple):
+    """Some lines for an error file.
+
+    `rows`: MARKS, the cells to go back by position, `_cells`, `_surplus`, `_object` where the spool has it. `notes`:
+    each fault by itself, `_row` (counted from 0), `_at` (position of its column, -1: none of them), `message`.
+    `restated`: by row and column the cells that are not as they were sent, see `Catalogs.restate`.
+    """
+
+    rows: pl.DataFrame
+    notes: pl.DataFrame
+    restated: dict[int, dict[str, str]]
 
 
 class Rows:
@@ -45,12 +59,8 @@ class Rows:
         self._faults = faults.with_columns(_error=pl.col("code").is_in(errors))
         self.count = self._faults["_line"].filter(self._faults["_error"]).n_unique()
 
-    def rejected(self) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """Every line with an error, with all its faults, and every other line of the same product, in file order.
-
-        First MARKS, the cells as sent by position, `_cells`, `_surplus`, and `_object` where the spool has it; beside
-        them each fault by itself: `_row` (counted from 0), `_at` (position of its column, -1: none of them), `message`.
-        """
+    def rejected(self) -> Iterator[Rejected]:
+        """Every line with an error, with all its faults, and every other line of the same product, in file order."""
         for rows, faults in self._stretches(self._faults, _of_rejected, self._products()):
             told = self._told(rows, faults)
             joined = told.group_by("_line", maintain_order=True).agg(
@@ -58,11 +68,13 @@ class Rows:
             )
             places = rows.select("_line").with_row_index("_row")
             notes = told.join(places, on="_line", maintain_order="left").select("_row", "_at", "message")
-            rows = self._catalogs.restate(rows, self._manifest.plan, self._job.rules, self._manifest.seen)
+            sent = rows
+            rows = self._catalogs.restate(sent, self._manifest.plan, self._job.rules, self._manifest.seen)
+            restated = self._restated(sent, rows) if rows is not sent else {}
             rows = rows.join(joined, on="_line", how="left", maintain_order="left")
             severity = pl.when(pl.col("_codes").is_null()).then(pl.lit("context")).otherwise(pl.lit("error"))
             said = pl.col(*_SAID).fill_null("")
-            yield rows.with_columns(said, _line=self._shown(), _severity=severity), notes
+            yield Rejected(rows.with_columns(said, _line=self._shown(), _severity=severity), notes, restated)
 
     def warned(self, most: int) -> Iterator[pl.DataFrame]:
         """The first warnings in the order of the file, those of the header before them, as rows of the answer."""
@@ -113,6 +125,14 @@ class Rows:
                 mine = batch.select(["_product"]).filter(pa.compute.is_in(batch.column("_line"), value_set=lines))
                 found.update(mine.column(0).drop_null().to_pylist())
         return pa.array(sorted(found), pa.uint32()) if found else None
+
+    def _restated(self, sent: pl.DataFrame, rows: pl.DataFrame) -> dict[int, dict[str, str]]:
+        changed: dict[int, dict[str, str]] = {}
+        for at, name in zip(self.own, self.names, strict=True):
+            cells = rows[str(at)]
+            for row in (sent[str(at)] != cells).fill_null(False).arg_true():
+                changed.setdefault(row, {})[name] = cells[row]
+        return changed
 
     def _shown(self) -> pl.Expr:
         """The line as its sender counts."""

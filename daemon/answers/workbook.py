@@ -53,7 +53,7 @@ def _write(stream: IO[bytes], rows: Rows, notes: Notes) -> None:
     written = stream.write(parts.HEAD.format(width=len(header)).encode())
     written += stream.write(_sheet_rows(heads, 1, _BOLD, [None]))
     number = 2
-    for some, faults in rows.rejected():
+    for some, faults, _ in rows.rejected():
         if number + len(some) > _ROWS + 1 or (some["_cells"] < rows.width).any():
             raise Unfit
         cells = [*some.select(MARKS), *(some[str(at)] for at in rows.own)]

@@ -29,6 +29,7 @@ class Made:
         format: str = "text",
         step: int = 1,
         batch: int = 100,
+        columns: Mapping[int, str] | None = None,
     ) -> None:
         self.folder = folder
         names = [*map(str, range(len(header))), "_line", "_cells", "_surplus"]
@@ -40,7 +41,13 @@ class Made:
         ]
         marks = tuple(at for at, name in enumerate(header) if name in answers.rows.MARKS)
         plan = Plan(
-            "native", tuple(header), header.index("sku"), ("title",), again=bool(marks), marks=marks, columns={}
+            "native",
+            tuple(header),
+            header.index("sku"),
+            ("title",),
+            again=bool(marks),
+            marks=marks,
+            columns=dict(columns or {}),
         )
         opened = Opened(tuple(header), 1, "", "utf-8", iter(batches), format=format, step=step)
         real = {name: getattr(handlers_catalogs, name) for name in ("observe", "severity", "explain", "restate")}

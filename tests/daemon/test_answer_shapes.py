@@ -74,6 +74,15 @@ def test_lines_are_told_as_the_sender_counts_them_where_several_records_begin_on
     assert [line[0] for line in table(tmp_path / "warnings.csv")] == ["line", "3"]
 
 
+def test_a_text_in_an_object_is_restated_where_it_is_the_cell(tmp_path: Path) -> None:
+    texts = ['{"sku":"A","price":"1,234"}', '{"sku":"B","price":1.234}', '{"sku":"C","title":"x","price":"12,50"}']
+    rows = [record(at, text) for at, text in enumerate(texts, 1)]
+    made = Made(tmp_path, FIELDS, rows, "json", columns={2: "price"})
+    made.render([(at, "title", "R-TITLE-MISSING") for at in (1, 2)])
+    found = json.loads((tmp_path / "errors.json").read_text())
+    assert [entry["price"] for entry in found] == ["1,2340", 1.234]
+
+
 def test_an_empty_object_has_the_five_keys_only(tmp_path: Path) -> None:
     Made(tmp_path, FIELDS, [row(1, "", None, None, _object="{ }")], "json").render([(1, "sku", "R-SKU-MISSING")])
     (found,) = json.loads((tmp_path / "errors.json").read_text())
