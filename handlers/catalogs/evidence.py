@@ -22,8 +22,6 @@ _AROUND: Final = rf"([{re.escape(BLANKS)}]*(?:%|(?i:kgs?|gr?|lbs?|oz)\.?)?[{re.e
 def of_numbers(plan: Plan) -> Iterator[tuple[int, str]]:
     """The columns that hold numbers: position and the native column."""
     for place, name in plan.columns.items():
-        if place >= len(plan.header):  # of a layout's making
-            continue
         native = name.partition(":")[0] if name.startswith(("price:", "quantity:")) else name
         if native in _NUMBERS:
             yield place, native
@@ -36,7 +34,7 @@ def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
         seen.update(dict.fromkeys(told.decode(), True))
         return
     for place, _ in of_numbers(plan):
-        column = batch.column(place)
+        column = batch.column(str(place))
         for sign in SIGNS:
             if seen.get(sign) or not lines.holds(column, sign):
                 continue
@@ -63,6 +61,8 @@ def restate(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: Mapping[str, boo
     thousands = rf"^([{re.escape(BLANKS)}]*[+-]?[1-9][0-9]{{0,2}}{re.escape(other)}[0-9]{{3}}){_AROUND}$"
     told = []
     for place, native in of_numbers(plan):
+        if place >= len(plan.header):  # of a layout's making: it does not go back
+            continue
         cells = rows[str(place)]
         if native != "quantity":
             cells = cells.str.replace(three, "${1}0${2}")
