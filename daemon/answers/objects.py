@@ -13,6 +13,8 @@ from daemon.guards import guarded_text
 # a text that may begin like something a spreadsheet would run; with a backslash only a closer look tells
 _RISKY = re.compile(r"\"'*[=+\-@\\\t\r]")
 
+_DEEPEST = 64  # levels in which texts are looked for; no cell comes from far below
+
 
 def write(file: BinaryIO, rows: Rows) -> None:
     """An error file for records that came as JSON, from an array or line by line: an array, for its name ends in .json.
@@ -35,26 +37,29 @@ def _own(sent: str, again: bool, restated: Mapping[str, str]) -> str:
     """A record without the five keys of an earlier error file, with what spreadsheets would run guarded."""
     if not again and not restated and not _RISKY.search(sent):
         return "{}" if sent.strip(" \t\r\n{}") == "" else sent.strip(" \t\r\n")
-    fields = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])
+    try:
+        fields = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])
+    except (RecursionError, msgspec.DecodeError):  # it was rejected for that
+        return msgspec.json.encode({"_text": sent}).decode()
     for name, text in restated.items():
         if bytes(fields.get(name, b""))[:1] == b'"':
             fields[name] = msgspec.Raw(msgspec.json.encode(text))
-    return _object({name: value for name, value in fields.items() if name not in MARKS})
+    return _object({name: value for name, value in fields.items() if name not in MARKS}, _DEEPEST)
 
 
-def _object(fields: dict[str, msgspec.Raw]) -> str:
-    encoded = (f"{msgspec.json.encode(name).decode()}:{_guarded(bytes(value))}" for name, value in fields.items())
+def _object(fields: dict[str, msgspec.Raw], left: int) -> str:
+    encoded = (f"{msgspec.json.encode(name).decode()}:{_guarded(bytes(value), left)}" for name, value in fields.items())
     return "{" + ",".join(encoded) + "}"
 
 
-def _guarded(value: bytes) -> str:
+def _guarded(value: bytes, left: int) -> str:
     """A value in which each text that becomes the beginning of a cell is guarded; all else as it was written."""
     kind = value[:1]
-    if kind == b"{":
-        return _object(msgspec.json.decode(value, type=dict[str, msgspec.Raw]))
-    if kind == b"[":
+    if kind == b"{" and left:
+        return _object(msgspec.json.decode(value, type=dict[str, msgspec.Raw]), left - 1)
+    if kind == b"[" and left:
         first, *others = msgspec.json.decode(value, type=list[msgspec.Raw]) or [msgspec.Raw(b"")]
-        return "[" + ",".join([_guarded(bytes(first)), *(bytes(other).decode() for other in others)]) + "]"
+        return "[" + ",".join([_guarded(bytes(first), left - 1), *(bytes(other).decode() for other in others)]) + "]"
     if kind == b'"':
         text = msgspec.json.decode(value, type=str)
         if (safe := guarded_text(text)) != text:

@@ -39,7 +39,7 @@ class Rows:
     """All lines with faults.
 
     `own`: positions of the sender's own columns, `names`: what he calls them, `width`: how many columns he sent,
-    `again`: the five of an error file are among them, `count`: how many lines are rejected.
+    `again`: some of the five of an error file are among them, `count`: how many lines are rejected.
     """
 
     def __init__(self, job: Render, manifest: Manifest, catalogs: Catalogs, desk: Desk, runs: Runs) -> None:
@@ -48,10 +48,11 @@ class Rows:
         self._catalogs = catalogs
         self._desk = desk
         self._runs = runs
-        self.own = [at for at in range(len(manifest.header)) if at not in manifest.plan.marks]
+        # a column called like one of the five has no place beside them: it would be refused as doubled
+        self.own = [at for at, name in enumerate(manifest.header) if name not in MARKS]
         self.names = [manifest.header[at] for at in self.own]
         self.width = len(manifest.header)
-        self.again = bool(manifest.plan.marks)
+        self.again = len(self.own) < self.width
         pieces = [unpack(packed).with_columns(_FEW) for packed in job.faults]
         pieces = pieces or [pl.DataFrame(schema=spool.FAULTS).with_columns(_FEW)]
         faults = pl.concat(pieces).sort("_line", maintain_order=True)

@@ -12,6 +12,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from handlers.catalogs import FORMATS
+from handlers.catalogs.layouts import LAYOUTS
 from tests.acceptance.test_catalog_path import Site
 from tests.factories import read_csv
 
@@ -24,7 +25,7 @@ ROWS = [
     ["5", "Fünf | 5", "-1", "7", "40", "@home"],
     ["6", "Also good", "3,00", "6", "", ""],
 ]
-MENDED = {"title": "Mended", "price": "9.99", "quantity": "4", "gtin": "4006381333931"}
+MENDED = {"Variant Price": "9.99", "title": "Mended", "price": "9.99", "quantity": "4", "gtin": "4006381333931"}
 MARKS = ("_line", "_severity", "_codes", "_fields", "_messages")
 
 Cells = dict[str, Any]
@@ -216,3 +217,31 @@ def test_a_file_with_a_header_nobody_knows_gets_a_command_file_that_maps_it(site
 
 def header_line(header: list[str], kind: str) -> bytes:
     return {"semicolon": ";", "tab": "\t"}[kind].join(header).encode()
+
+
+SHOPIFY = """\
+Handle,Title,Body (HTML),Vendor,Published,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price,\
+Variant Barcode,Image Src,Status
+shirt,Shirt,Nice,Acme,true,Size,S,SH-S,1,10.00,,https://shop.example/1.jpg,active
+mug,Mug,Round,Acme,true,Title,Default Title,MUG,5,4.00,,https://shop.example/m.jpg,active
+shirt,,,,,,M,SH-M,2,ten,,https://shop.example/2.jpg,
+shirt,,,,,,L,SH-L,3,12.00,,,
+"""
+
+
+@pytest.mark.skipif(not any(layout.name == "shopify" for layout in LAYOUTS), reason="no layout has several lines")
+def test_a_product_on_several_lines_comes_back_whole(site: Site) -> None:
+    line = site.handle("export.csv", SHOPIFY)
+    assert (line["layout"], line["outcome"], line["created"], line["rejected"]) == ("shopify", "partial", "3", "1")
+    errors = site.errors(line)
+    assert [(row["_line"], row["_severity"], row["_codes"], row["Variant SKU"]) for row in errors] == [
+        ("2", "context", "", "SH-S"),
+        ("4", "error", "R-NUMBER", "SH-M"),
+        ("5", "context", "", "SH-L"),
+    ]
+    assert errors[1]["_fields"] == "Variant Price"
+    again = mend(site, line)
+    assert (again["layout"], again["outcome"], again["created"], again["rejected"]) == ("shopify", "ok", "1", "0")
+    items = site.items()
+    assert [items[sku]["title"] for sku in ("SH-S", "SH-M", "SH-L")] == ["Shirt"] * 3
+    assert [items[sku]["price"] for sku in ("SH-S", "SH-M", "SH-L")] == ["10", "9.99", "12"]

@@ -39,7 +39,7 @@ class Made:
             pa.RecordBatch.from_pylist([dict(row) for row in rows[start : start + batch]], schema=schema)
             for start in range(0, len(rows), batch)
         ]
-        marks = tuple(at for at, name in enumerate(header) if name in answers.rows.MARKS)
+        marks = tuple(at for at, name in enumerate(header) if "_codes" in header and name in answers.rows.MARKS)
         plan = Plan(
             "native",
             tuple(header),

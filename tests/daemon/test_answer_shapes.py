@@ -83,6 +83,27 @@ def test_a_text_in_an_object_is_restated_where_it_is_the_cell(tmp_path: Path) ->
     assert [entry["price"] for entry in found] == ["1,2340", 1.234]
 
 
+def test_an_object_that_nobody_can_take_apart_goes_back_as_text(tmp_path: Path) -> None:
+    deep = '{"sku":"=A","x":' + "[" * 100_000 + "]" * 100_000 + "}"
+    Made(tmp_path, FIELDS, [row(1, "A", "", "", _object=deep)], "json").render([(1, "title", "R-TITLE-MISSING")])
+    (found,) = json.loads((tmp_path / "errors.json").read_text())
+    assert found["_text"] == deep
+
+
+def test_what_is_nested_deeply_goes_back_as_it_was(tmp_path: Path) -> None:
+    deep = '{"sku":"=A","x":' + '{"y":[' * 150 + '"=b"' + "]}" * 150 + "}"
+    Made(tmp_path, FIELDS, [row(1, "A", "", "", _object=deep)], "json").render([(1, "title", "R-TITLE-MISSING")])
+    assert deep.replace('"=A"', '"\'=A"')[1:] in (tmp_path / "errors.json").read_text()
+
+
+def test_a_column_called_like_one_of_the_five_does_not_stand_beside_it(tmp_path: Path) -> None:
+    made = Made(tmp_path, ["sku", "_line", "title"], [row(2, "A", "77", "")])
+    made.render([(2, "title", "R-TITLE-MISSING")])
+    header, found = table(tmp_path / "errors.csv")
+    assert header == [*HEADER, "sku", "title"]
+    assert found[5:] == ["A", ""]
+
+
 def test_an_empty_object_has_the_five_keys_only(tmp_path: Path) -> None:
     Made(tmp_path, FIELDS, [row(1, "", None, None, _object="{ }")], "json").render([(1, "sku", "R-SKU-MISSING")])
     (found,) = json.loads((tmp_path / "errors.json").read_text())
