@@ -107,7 +107,7 @@ _COMMAND: Final = "catalog.mapping"
 _NAMED = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST: Final = 40  # characters of a name
 _HEADER: Final = 1_000  # columns that are drafted
-_LONGEST_COLUMN: Final = 500  # characters
+_LONGEST_COLUMN: Final = 180  # characters
 
 
 def guess(name: str) -> tuple[str, int] | None:
@@ -140,7 +140,10 @@ def draft(header: Sequence[str], stem: str) -> list[list[str]]:
     name = _NAMED.sub("-", stem)[:_LONGEST].strip("-") or "own"
     if name.lower() in {layout.name.lower() for layout in layouts.LAYOUTS}:
         name = f"own-{name}"[:_LONGEST]
-    names = [column for column in dict.fromkeys(header) if column.strip() and column not in columns.MARKS]
+    folded = {columns.fold(column): column for column in reversed(header) if column not in columns.MARKS}
+    names = [
+        column for column in dict.fromkeys(header) if column.strip() and folded.get(columns.fold(column)) == column
+    ]
     meant: dict[str, tuple[int, str]] = {}
     for column in names:
         if found := guess(column):
@@ -148,7 +151,12 @@ def draft(header: Sequence[str], stem: str) -> list[list[str]]:
             meant[field] = min((doubt, column), meant.get(field, (doubt + 1, "")))
     fields = {column: field for field, (_, column) in meant.items()}
     head = ["command", "layout", "column", "field", "value"]
-    return [head, *([_COMMAND, name, column, fields.get(column) or columns.attribute(column), ""] for column in names)]
+    return [head, *([_COMMAND, name, column, fields.get(column) or _attribute(column), ""] for column in names)]
+
+
+def _attribute(column: str) -> str:
+    name = column.lstrip(": ")
+    return columns.attribute(name) if name else "-"
 
 
 def _plain(name: str) -> str:

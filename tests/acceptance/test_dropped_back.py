@@ -215,6 +215,12 @@ def test_a_file_with_a_header_nobody_knows_gets_a_command_file_that_maps_it(site
     }
 
 
+def test_the_names_in_a_mapping_file_run_in_no_spreadsheet(site: Site) -> None:
+    line = site.handle("hostile.csv", "=cmd|calc,Preis,Bestand\nA,1.00,1\n")
+    rows = read_csv(site.outbox / f"results/{line['upload_id']}_hostile.mapping.csv")
+    assert [row["column"] for row in rows] == ["'=cmd|calc", "Preis", "Bestand"]
+
+
 def header_line(header: list[str], kind: str) -> bytes:
     return {"semicolon": ";", "tab": "\t"}[kind].join(header).encode()
 

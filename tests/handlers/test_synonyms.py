@@ -69,6 +69,12 @@ def test_a_draft_has_a_row_for_each_column_and_loses_none() -> None:
     ]
 
 
+def test_names_that_no_command_would_take_are_left_out_or_changed() -> None:
+    rows = synonyms.draft(["Preis", "PREIS", "pre_is", ": x", ":", " "], "x")[1:]
+    assert [(row[2], row[3]) for row in rows] == [("Preis", "price"), (": x", "attribute:x"), (":", "-")]
+    assert synonyms.likeliest([["x" * 200, "Preis"]]) == ["Preis"]
+
+
 def test_of_several_that_may_mean_the_same_the_surest_is_guessed() -> None:
     rows = synonyms.draft(["ID", "Artikelnummer", "Preis netto", "Preis"], "x")[1:]
     assert [row[3] for row in rows] == ["attribute:id", "sku", "attribute:preis netto", "price"]
