@@ -73,6 +73,16 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     faults: list[bytes]
     folder: bytes
     rules: Rules
+    errors: str = "csv"  # csv | xlsx: the shape for what came as text
+
+
+class Draft(msgspec.Struct, frozen=True, tag=True):
+    """Job: write into `folder` a command file that maps the columns of a file that was declined for its header."""
+
+    header: list[str]
+    stem: str  # of the file's name: the layout is called after it
+    folder: bytes
+    delimiter: str
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag=True):
@@ -114,6 +124,7 @@ class Declined(msgspec.Struct, frozen=True, tag=True):
     sha256: str = ""
     size: int = 0  # bytes
     layout: str = ""
+    header: list[str] = []  # when it was refused for it: the likeliest line, for `Draft`
 
 
 class Block(msgspec.Struct, frozen=True, tag=True):
@@ -147,8 +158,14 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
 class Rendered(msgspec.Struct, frozen=True, tag=True):
     """Answer to `Render`: which files stand in its folder (fsynced by the child)."""
 
-    errors: str | None  # "errors.csv"
+    errors: str | None  # "errors.csv", ".json" or ".xlsx"
     warnings: str | None  # "warnings.csv"
+
+
+class Drafted(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Draft`: the file that stands in its folder (fsynced by the child)."""
+
+    name: str  # "mapping.csv"
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
@@ -179,5 +196,7 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | Acknowledge | Stop
-Reply = Progress | Spooled | Declined | Block | Checked | Rendered | Broken | Full | Ready | Stopped | Unspooled
+Job = Read | Check | Render | Draft | Acknowledge | Stop
+Reply = (
+    Progress | Spooled | Declined | Block | Checked | Rendered | Drafted | Broken | Full | Ready | Stopped | Unspooled
+)

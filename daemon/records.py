@@ -6,7 +6,7 @@ Imported in children only: polars and pyarrow cost a tenth of a second and 60 MB
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -193,6 +193,14 @@ class Catalogs(Protocol):
 
     def translate(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Translated:
         """The texts of rows in other languages: the columns of `check`, and `_tongue`."""
+        ...
+
+    def restate(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> pl.DataFrame:
+        """Rows as sent, for an error file: cells whose meaning only the rest of the file tells now tell it alone."""
+        ...
+
+    def draft(self, header: Sequence[str], stem: str) -> list[list[str]]:
+        """A command file, its header first, by which an account says what the columns of an unknown header mean."""
         ...
 
     def severity(self, code: str) -> str:

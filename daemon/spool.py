@@ -84,7 +84,8 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
         layout = plan.layout
         manifest, keys = _spool(job, catalogs, opened, plan, source, desk)
     except Refused as refused:
-        declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout)
+        header = list(refused.header)
+        declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout, header)
         return declined if _state(job.source) == before else _changing(declined)
     sha256 = source.sha256()
     if _state(job.source) != before:

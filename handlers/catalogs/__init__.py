@@ -9,18 +9,31 @@ from typing import Final
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import elements, languages, layouts, lines, numbers, objects, packed, text, workbook
+from handlers.catalogs import elements, layouts, objects, packed, text, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
-from handlers.catalogs.guard import unguarded
-from handlers.catalogs.languages import translate
+from handlers.catalogs.evidence import observe, restate
+from handlers.catalogs.guard import taken_off, unguarded
+from handlers.catalogs.languages import others, translate
 from handlers.catalogs.rules import Checker
 from handlers.catalogs.sparse import Sparse
+from handlers.catalogs.synonyms import draft
 
-__all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "others", "severity", "translate"]
+__all__ = [
+    "CODES",
+    "FORMATS",
+    "check",
+    "draft",
+    "explain",
+    "observe",
+    "open",
+    "others",
+    "restate",
+    "severity",
+    "translate",
+]
 
 FORMATS: Final[dict[str, packed.Format]] = {
     **dict.fromkeys(text.SUFFIXES, text.text),
@@ -30,7 +43,6 @@ FORMATS: Final[dict[str, packed.Format]] = {
 }
 
 _SPARSE: Final = frozenset(("json", "ndjson", "xml"))  # formats whose records each have fields of their own
-_NUMBERS: Final = frozenset(("price", "list_price", "cost", "tax_rate", "quantity", "weight"))
 
 
 def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
@@ -40,6 +52,8 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     Raises Refused with an F- or H- code, also while `records` is read.
     """
     opened = packed.read(source, suffix, rules, FORMATS)
+    if "_line" in opened.header and "_codes" in opened.header:
+        opened = replace(opened, header=tuple(taken_off(name) for name in opened.header))
     plan = layouts.recognise(opened.header, opened.line)
     if opened.format in _SPARSE:
         plan = replace(plan, sparse=True)
@@ -59,25 +73,6 @@ def _again(records: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordB
             yield batch
     if not rows:
         raise refusal("F-NO-ROWS")
-
-
-def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
-    """Note in `seen` which decimal signs ("." and ",") the numbers of the file show beyond doubt."""
-    for place, name in plan.columns.items():
-        if name not in _NUMBERS and not name.startswith(("price:", "quantity:")):
-            continue
-        column = batch.column(place)
-        for sign in (".", ","):
-            if seen.get(sign) or not lines.holds(column, sign):
-                continue
-            cells = column.filter(pc.match_substring(column, sign))
-            if pc.any(pc.match_substring_regex(cells, numbers.speaking(sign))).as_py():
-                seen[sign] = True
-
-
-def others(batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
-    """The language of each row that is in another than the account's, "" for the rest; None if there is no such row."""
-    return languages.others(batch, plan, rules)
 
 
 _KEPT: Final = 16  # checkers: senders' files have the same few headers every day

@@ -1,5 +1,6 @@
 """Every code a catalog file can be answered with: the sentence for its sender, the cause, the cure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from daemon.errors import Code, Refused
@@ -289,6 +290,6 @@ def explain(code: str, field: str, value: str, detail: str | None) -> str:
     return CODES[code].text.format(field=field, value=shown, detail=detail or "")
 
 
-def refusal(code: str, field: str = "", value: object = "", detail: object = "") -> Refused:
-    """The exception that refuses the file as a whole, with the sentence of `code`."""
-    return Refused(code, CODES[code].text.format(field=field, value=value, detail=detail))
+def refusal(code: str, field: str = "", value: object = "", detail: object = "", header: Sequence[str] = ()) -> Refused:
+    """The exception that refuses the file as a whole, with the sentence of `code`; `header`: what was judged as one."""
+    return Refused(code, CODES[code].text.format(field=field, value=value, detail=detail), header)

@@ -78,9 +78,9 @@ class Collected:
         header = tuple(self._names)
         fit = layouts.fit(header)
         if not fit.known:
-            raise refusal("H-NO-COLUMNS")
+            raise refusal("H-NO-COLUMNS", header=header)
         if not fit.required:
-            raise refusal("H-NO-HEADER", value=", ".join(name.strip() for name in header)[:200])
+            raise refusal("H-NO-HEADER", value=", ".join(name.strip() for name in header)[:200], header=header)
         step = self._several if (self._last[0] + 1) * self._several < 1 << 32 else 0
         return Opened(header, 0, "", "utf-8", self._batches(header, step), format=format, step=step or 1)
 

@@ -23,6 +23,11 @@ def unguarded(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
     return batch.filter((line != "0").fill_null(True).to_arrow()) if (line == "0").any() else batch
 
 
+def taken_off(name: str) -> str:
+    """The name of a column without its guard."""
+    return _off(pl.Series([name]))[0] if name.startswith("'") else name
+
+
 def _off(cells: pl.Series) -> pl.Series:
     guard = cells.str.starts_with("'") & cells.str.contains(DANGEROUS) & ~cells.str.contains(PLAIN_NUMBER)
     return pl.select(pl.when(guard).then(cells.str.slice(1)).otherwise(cells)).to_series()

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from daemon.messages import Rules
 from daemon.records import Opened, Source
-from handlers.catalogs import lines
+from handlers.catalogs import lines, synonyms
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.delimited import BLOCK, Dialect, Header, Records
 from handlers.catalogs.feed import Feed
@@ -89,14 +89,17 @@ def _header(head: bytes, suffix: str) -> Header:
     physical = lines.LINE.findall(whole)
     asked = _asked(physical[0])
     best = _Candidate(Fit(False, -1), 0, [], 0, Dialect(asked, ""))
+    tried: list[list[str]] = []
     for dialect in _dialects(whole, asked, suffix):
         records = [_record(physical, place, dialect) for place in range(bool(asked), min(_FIRST, len(physical)))]
+        tried += [cells for cells, _ in records]
         if best.fit < Fit(True, max((len(cells) for cells, _ in records), default=0)):  # else not if it knew every name
             best = max(best, _candidate(records, bool(asked), dialect), key=lambda found: found.fit)
     if not best.fit.required:
         if best.fit.known <= 0:
-            raise refusal("H-NO-COLUMNS")
-        raise refusal("H-NO-HEADER", value=", ".join(name.strip() for name in best.cells)[:200])
+            raise refusal("H-NO-COLUMNS", header=synonyms.likeliest(tried))
+        shown = ", ".join(name.strip() for name in best.cells)[:200]
+        raise refusal("H-NO-HEADER", value=shown, header=synonyms.likeliest(tried))
     below = best.place + best.taken
     end = len("".join(physical[:below]).encode())
     return Header(tuple(best.cells), best.place + 1, best.dialect, end, below + 1)

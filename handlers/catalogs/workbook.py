@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from daemon.messages import Limits, Rules
 from daemon.records import Opened, Source
-from handlers.catalogs import layouts, lines
+from handlers.catalogs import evidence, layouts, lines, synonyms
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.parts import Place, Workbook
 from handlers.catalogs.sheets import FIRST, Row, Sheet
-from handlers.catalogs.shown import Thousandth
+from handlers.catalogs.shown import Number, Thousandth
 
 SUFFIXES: Final = (".xlsx",)
 
@@ -95,8 +95,9 @@ def _headless(heads: Sequence[list[str]]) -> Exception:
     if best is None:
         return refusal("F-EMPTY")
     if not layouts.fit(best).known:
-        return refusal("H-NO-COLUMNS")
-    return refusal("H-NO-HEADER", value=", ".join(name.strip() for name in best)[:200])
+        return refusal("H-NO-COLUMNS", header=synonyms.likeliest(heads))
+    shown = ", ".join(name.strip() for name in best)[:200]
+    return refusal("H-NO-HEADER", value=shown, header=synonyms.likeliest(heads))
 
 
 def _trimmed(cells: list[str]) -> list[str]:
@@ -125,8 +126,9 @@ class _Records:
         numbers: list[int] = []
         surplus: dict[int, list[str]] = {}
         size = total = 0
-        texts = self._sheet.texts
-        for number, cells in itertools.chain(first, ((row.number, texts(row)) for row in self._rest)):
+        read = self._sheet.texts
+        texts: list[str] = []  # in which somebody wrote a decimal sign
+        for number, cells in itertools.chain(first, ((row.number, read(row)) for row in self._rest)):
             if len(cells) > self._width:
                 if any(cells[self._width :]):
                     surplus[len(rows)] = _trimmed(cells[self._width :])
@@ -138,6 +140,8 @@ class _Records:
                 cell = cells[place]
                 if isinstance(cell, Thousandth):
                     cells[place] = cell.unmistakable()
+                elif not isinstance(cell, Number) and ("." in cell or "," in cell):
+                    texts.append(cell)
             rows.append(cells)
             numbers.append(number)
             total += 1
@@ -145,15 +149,17 @@ class _Records:
             if total > self._limits.rows:
                 raise refusal("F-ROWS", value=self._limits.rows)
             if len(rows) == _ROWS or size > _BYTES:
-                yield self._batch(rows, numbers, surplus)
-                rows, numbers, surplus, size = [], [], {}, 0
+                yield self._batch(rows, numbers, surplus, texts)
+                rows, numbers, surplus, texts, size = [], [], {}, [], 0
         if rows:
-            yield self._batch(rows, numbers, surplus)
+            yield self._batch(rows, numbers, surplus, texts)
         self._refuse_unsure()
         if not total:
             raise refusal("F-NO-ROWS")
 
-    def _batch(self, rows: list[list[str]], numbers: list[int], surplus: dict[int, list[str]]) -> pa.RecordBatch:
+    def _batch(
+        self, rows: list[list[str]], numbers: list[int], surplus: dict[int, list[str]], texts: list[str]
+    ) -> pa.RecordBatch:
         columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
         for column in columns:
             self._refuse_cells(column, numbers)
@@ -164,7 +170,11 @@ class _Records:
         encoded = {place: msgspec.json.encode(cells).decode() for place, cells in surplus.items()}
         more = [encoded.get(place) for place in range(len(rows))]
         beside = [pa.array(numbers, pa.uint32()), pa.array(counts, pa.uint32()), pa.array(more, pa.string())]
-        return pa.RecordBatch.from_arrays([*columns, *beside], schema=self._schema)
+        told = pa.array(texts, pa.string())
+        signs = "".join(sign for sign in evidence.SIGNS if evidence.shows(told, sign))
+        return pa.RecordBatch.from_arrays(
+            [*columns, *beside], schema=self._schema.with_metadata({evidence.TEXTS: signs})
+        )
 
     def _refuse_cells(self, column: pa.Array, numbers: list[int]) -> None:
         limit = self._limits.cell

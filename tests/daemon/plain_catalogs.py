@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import polars as pl
@@ -83,6 +83,14 @@ def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -
         "_line", operation.alias("_op"), pl.col("_key").alias("sku"), *fields
     )
     return Checked(good, faults, int((good["_op"] == "none").sum()))
+
+
+def restate(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> pl.DataFrame:
+    return rows
+
+
+def draft(header: Sequence[str], stem: str) -> list[list[str]]:
+    return [["layout", "column"], *([stem, name] for name in header)]
 
 
 def severity(code: str) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon import answers, checking, spool
+from daemon.answers import rows as rows_module
 from daemon.guards import guarded
 from daemon.messages import Block, Check, Limits, Read, Render, Rendered, Rules
 from daemon.records import Catalogs, Plan, Source
@@ -105,7 +106,7 @@ def test_only_the_first_warnings_are_listed(tmp_path: Path, monkeypatch: pytest.
 
 def test_many_runs_and_stretches_are_put_together_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "RUN_ROWS", 13)
-    monkeypatch.setattr(answers, "_ROWS", 4)
+    monkeypatch.setattr(rows_module, "ROWS", 4)
     rows = [[f"S{(row * 37) % 100:03}", "x", "bad" if row % 3 else "1"] for row in range(100)]
     file = write(tmp_path / "a.csv", [["sku", "title", "price"], *rows])
     read(file)

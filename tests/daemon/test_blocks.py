@@ -10,7 +10,7 @@ import pytest
 from adbc_driver_manager import Error as DriverError
 
 from daemon import blocks, checking, spool
-from daemon.answers import unpack
+from daemon.answers.rows import unpack
 from daemon.messages import Acknowledge, Block, Check, Reply, Rules
 from tests.daemon.test_spool import CATALOGS, Sink, read, write
 
