@@ -18,6 +18,7 @@ SUFFIXES: Final = (".xml",)
 _CHUNK: Final = 1 << 20
 _RECORD: Final = 4 << 20  # characters, or four of the largest cells
 _ELEMENT: Final = 64  # what an element counts beside its text
+_DIFFERENT: Final = 20_000  # names of elements, attributes and namespaces
 _GOOGLE: Final = "http://base.google.com/"
 _RECORDS: Final = frozenset(
     {"product", "item", "entry", "offer", "article", "row", "record", "shopitem", "produkt", "artikel", "produit"}
@@ -88,6 +89,7 @@ class _Reading:
         self._source, self._names = source, names
         self._limits = source.limits
         self._known: dict[str, tuple[str, int, bool]] = {}
+        self._seen: set[str] = set()
         self._home: str | None = None  # namespace of the products
         self.collected = Collected(source, objects=False)
         self.found = 0
@@ -105,6 +107,7 @@ class _Reading:
         def begin(given: expat.XMLParserType) -> None:
             nonlocal parser
             parser = given
+            parser.StartNamespaceDeclHandler = lambda prefix, _: self._name(prefix or "")
             parser.XmlDeclHandler = lambda version, encoding, standalone: pieces.declare(encoding)
 
         def start(name: str, attributes: markup.Attributes) -> None:
@@ -116,10 +119,14 @@ class _Reading:
                 raise refusal("F-NESTING", value=limits.depth, detail=_PART)
             if not stack and not (product if self._names else outside == 1):
                 outside += 1
+                for key in attributes:
+                    self._name(key)
                 return
             size += _ELEMENT
             if attributes:
                 size += sum(map(len, attributes.values()))
+                for key in attributes:
+                    self._name(key)
                 attributes = {key: value for key, value in attributes.items() if " " not in key}
             if stack:
                 leaf, own = (local, rank, attributes), []
@@ -173,9 +180,15 @@ class _Reading:
             self._home = space
         rank = 2 if space.startswith(_GOOGLE) else int(self._home in (None, space))
         found = local, rank, product
-        if len(self._known) < 10_000:
-            self._known[name] = found
+        self._known[name] = found
+        self._name(name)
         return found
+
+    def _name(self, name: str) -> None:
+        """The parser keeps every name it has seen, so there must not be too many. Raises Refused F-COLUMNS."""
+        self._seen.add(name)
+        if len(self._seen) > _DIFFERENT:
+            raise refusal("F-COLUMNS", value=self._limits.columns, detail=f"more than {_DIFFERENT}")
 
     def _add(self, line: int, value: Value) -> None:
         self.found += 1

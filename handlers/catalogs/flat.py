@@ -32,7 +32,7 @@ _UNITS: Final = {"currency": "currency", "currencycode": "currency", "unit": "we
 _VALUES: Final = ("value", "values", "amount")
 _NAMES: Final = ("name", "key", "code", "attributecode", "connection", "channel")
 _ADDRESSES: Final = ("src", "url", "href")
-_GROUPS: Final = 10_000  # objects in a list that is no list of variants
+_GROUPS: Final = 10_000  # objects in a list that is not the catalog
 _SEVERAL: Final = frozenset({"images", "category", "channels"})  # columns of ours that hold several values
 _PARENTS: Final = ("groupid", "sku", "handle", "id")  # what names a product, the first that is there
 
@@ -112,6 +112,8 @@ def _variants(value: Value) -> list[Record]:
     found = [variant for variant in value if isinstance(variant, dict)]
     if found and len(found) < len(value):
         raise Unfit("R-SEVERAL", "variants")
+    if len(found) > _GROUPS:
+        raise Unfit("R-VARIANTS", str(_GROUPS))
     return found
 
 

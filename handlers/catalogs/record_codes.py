@@ -72,6 +72,13 @@ TABLE: Final = (
         "Write one value; variants belong into a list named “variants”.",
     ),
     Code(
+        "R-VARIANTS",
+        "error",
+        "This product has more than {detail} variants; send them as records of their own.",
+        "A product holds more variants than any shop shows.",
+        "Send each variant as a record, with the product's key as its group_id.",
+    ),
+    Code(
         "R-NESTING",
         "error",
         "This record has too many levels one within the other; write it flat.",

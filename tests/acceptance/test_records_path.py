@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.test_catalog_path import Site
+from tests.factories import read_csv
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +122,28 @@ def test_a_bad_line_of_ndjson_is_rejected_alone(site: Site) -> None:
     lines = ['{"sku": "L-1", "title": "T"}', '{"sku": "L-2", "title": NaN}', "{broken", '{"sku": "L-4", "title": "T"}']
     line = site.handle("lines.bad.ndjson", "\n".join(lines))
     assert (line["outcome"], line["created"], line["rejected"]) == ("partial", "2", "2")
+
+
+def test_a_doubled_sku_is_told_by_the_lines_of_the_file_although_a_line_holds_several_records(site: Site) -> None:
+    product = {"sku": "D-P", "title": "Shirt", "variants": [{"sku": "D-S"}, {"sku": "D-L"}]}
+    records = [{"sku": "D-1", "title": "a"}, product, {"sku": "D-1", "title": "b"}]
+    line = site.handle("doubled.ndjson", "".join(json.dumps(record) + "\n" for record in records))
+    assert (line["outcome"], line["created"], line["ignored"]) == ("ok", "3", "1")
+    (warning,) = read_csv(next(site.outbox.glob("errors/*_doubled.warnings.csv")))
+    assert (warning["line"], warning["code"], warning["sku"]) == ("1", "R-DOUBLED-SKU", "D-1")
+    assert "line 3" in warning["message"]
+    assert site.items()["D-1"]["title"] == "b"
+
+
+def test_an_error_file_in_json_comes_back_without_its_five_keys(site: Site) -> None:
+    marks = {"_line": "0", "_severity": "error", "_codes": "F-PARTIAL", "_fields": "", "_messages": "two of three"}
+    records = [
+        marks,
+        marks | {"_line": "2", "_codes": "R-NUMBER", "sku": "E-1", "title": "'=Lamp", "price": 1.5},
+        marks | {"_line": "3", "_severity": "context", "_codes": "", "sku": "E-2", "title": "Chair"},
+    ]
+    line = site.handle("catalog.replace.errors.json", "[\n" + ",\n".join(map(json.dumps, records)) + "\n]\n")
+    assert (line["outcome"], line["rows"], line["created"]) == ("ok", "2", "2")
+    items = site.items()
+    assert items["E-1"]["title"] == "=Lamp"
+    assert "F-PARTIAL" not in json.dumps([items["E-1"], items["E-2"]])

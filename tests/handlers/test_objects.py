@@ -180,6 +180,7 @@ def test_the_object_of_a_variant_alone_reads_like_the_variant_in_its_product(tmp
         ("17", "R-OBJECT"),
         ('{"sku": "B", "title": ["a", "b"]}', "R-SEVERAL"),
         ('{"sku": ["B", "C"]}', "R-SEVERAL"),
+        ('{"sku": "B", "variants": [' + '{"sku": "C"},' * 10_000 + '{"sku": "C"}]}', "R-VARIANTS"),
         ('{"sku": "B", "x": [' + '{"a": 1},' * 20_000 + '{"a": 1}]}', "R-SEVERAL"),
         ('{"sku": "B", "variants": ["S", {"sku": "T"}]}', "R-SEVERAL"),
         ('{"sku": "B", "x": ' + "[" * 10_000 + "]" * 10_000 + "}", "R-NESTING"),
