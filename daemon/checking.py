@@ -9,6 +9,7 @@ import polars as pl
 
 import daemon
 from daemon import blocks, spool
+from daemon.faults import FAULTS, pack
 from daemon.known import Known
 from daemon.lots import Lot, Lots
 from daemon.messages import Block, Check, Checked
@@ -23,7 +24,7 @@ WARNINGS = 10_000  # of a file are told, the others are counted
 _PIECE = 10_000  # rows that go through the rules at once
 _DOUBLED = "R-DOUBLED-SKU"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
-_NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
+_NO_FAULTS = pl.DataFrame(schema=FAULTS)
 
 
 def check(job: Check, catalogs: Catalogs, desk: Desk) -> Checked:
@@ -164,7 +165,7 @@ class _Checking:
         named = lot.overruled.with_columns(field=pl.lit(self._sku), code=pl.lit(_DOUBLED))
         if (step := self._manifest.step) > 1:
             named = named.with_columns(pl.col("detail").cast(pl.Int64).floordiv(step).cast(pl.String))
-        return named.select(list(spool.FAULTS))
+        return named.select(list(FAULTS))
 
     def _judged(self, faults: pl.DataFrame) -> tuple[int, int, bytes | None]:
         """How many lines are rejected, how many warnings there are, and the faults that are told."""
@@ -175,7 +176,7 @@ class _Checking:
         )
         told = self._kept(faults, errors)
         rejected = faults["_line"].filter(errors).n_unique()
-        return rejected, len(faults) - int(errors.sum()), spool.pack(told) if len(told) else None
+        return rejected, len(faults) - int(errors.sum()), pack(told) if len(told) else None
 
     def _kept(self, faults: pl.DataFrame, errors: pl.Series) -> pl.DataFrame:
         """All faults of rejected lines, and of other lines as many as a file's warnings may be."""

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from daemon import faults
 from daemon.errors import Refused
 from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
 from daemon.records import BLANKS, Catalogs, Opened, Plan, Source
@@ -21,7 +22,6 @@ _BATCH_BYTES = 1 << 20
 _MERGE_BYTES = 16 << 20  # what one batch of every run may take together, since the merge holds one of each
 _BUFFER = 1 << 16  # bytes; what is larger is written at once
 _LONGEST_KEY = 1_024  # bytes; a sku has at most 128 characters, and the index holds two keys of every batch
-FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "detail": pl.String()}
 _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
@@ -98,7 +98,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
         layout=layout,
         columns=["sku", *plan.fields, *(["kept"] if plan.sparse else []), "digest"],
         keys=keys,
-        faults=pack(faults(plan)) if plan.faults else None,
+        faults=faults.pack(faults.of_header(plan)) if plan.faults else None,
         warnings=len(plan.faults),
         again=plan.again,
     )
@@ -118,23 +118,8 @@ def load(folder: str) -> Manifest:
 
 def as_frame(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
     """The same data as a polars frame, its text not copied."""
-    return pl.DataFrame(
-        data.to_reader() if isinstance(data, pa.Table) else data
-    )  # a table itself takes thrice the time
-
-
-def faults(plan: Plan) -> pl.DataFrame:
-    """The warnings of the header line, in the columns of `Checked.faults`."""
-    return pl.DataFrame(list(plan.faults), schema=FAULTS, orient="row")
-
-
-def pack(frame: pl.DataFrame) -> bytes:
-    """A frame as the bytes of an Arrow IPC stream, as they travel in `Block.faults`."""
-    sink = pa.BufferOutputStream()
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
-        stream.write_table(table)
-    return bytes(sink.getvalue())
+    # a table itself takes thrice the time
+    return pl.DataFrame(data.to_reader() if isinstance(data, pa.Table) else data)
 
 
 def _spool(

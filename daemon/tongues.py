@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from daemon.faults import FAULTS
 from daemon.lots import Lot
 from daemon.messages import Check
 from daemon.records import Catalogs
-from daemon.spool import FAULTS, TONGUE, Manifest
+from daemon.spool import TONGUE, Manifest
 
 _TEXTS = {"sku": pl.String, "language": pl.String, "texts": pl.String}
 

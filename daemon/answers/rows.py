@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from daemon import spool
+from daemon.faults import FAULTS, of_header, unpack
 from daemon.messages import Render
 from daemon.records import Catalogs
 from daemon.runs import Runs
@@ -54,7 +55,7 @@ class Rows:
         self.width = len(manifest.header)
         self.again = len(self.own) < self.width
         pieces = [unpack(packed).with_columns(_FEW) for packed in job.faults]
-        pieces = pieces or [pl.DataFrame(schema=spool.FAULTS).with_columns(_FEW)]
+        pieces = pieces or [pl.DataFrame(schema=FAULTS).with_columns(_FEW)]
         faults = pl.concat(pieces).sort("_line", maintain_order=True)
         errors = [code for code in faults["code"].unique().cast(pl.String) if catalogs.severity(code) == "error"]
         self._faults = faults.with_columns(_error=pl.col("code").is_in(errors))
@@ -79,7 +80,7 @@ class Rows:
 
     def warned(self, most: int) -> Iterator[pl.DataFrame]:
         """The first warnings in the order of the file, those of the header before them, as rows of the answer."""
-        head = spool.faults(self._manifest.plan)[:most]
+        head = of_header(self._manifest.plan)[:most]
         if len(head):
             said = head.with_columns(_messages(self._catalogs, head.with_columns(value=pl.lit(""))), sku=pl.lit(""))
             yield said.select(pl.col("_line").cast(pl.String), *WARNED[1:])
@@ -152,12 +153,6 @@ class Rows:
             pieces.append(some.join(cells, on="_line", maintain_order="left").with_columns(_at=pl.lit(at)))
         told = pl.concat(pieces).sort("_line", "_at", maintain_order=True)
         return told.with_columns(_messages(self._catalogs, told))
-
-
-def unpack(packed: bytes) -> pl.DataFrame:
-    """The faults that `spool.pack` made into bytes."""
-    with pa.ipc.open_stream(packed) as stream:
-        return spool.as_frame(stream.read_all())
 
 
 def _of_rejected(faults: pl.DataFrame) -> pl.DataFrame:

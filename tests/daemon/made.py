@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from daemon import answers, spool
+from daemon.faults import FAULTS, pack
 from daemon.messages import Read, Render, Rendered, Rules, Spooled
 from daemon.records import Catalogs, Opened, Plan
 from handlers import catalogs as handlers_catalogs
@@ -50,7 +51,9 @@ class Made:
             columns=dict(columns or {}),
         )
         opened = Opened(tuple(header), 1, "", "utf-8", iter(batches), format=format, step=step)
-        real = {name: getattr(handlers_catalogs, name) for name in ("observe", "others", "severity", "explain", "restate")}
+        real = {
+            name: getattr(handlers_catalogs, name) for name in ("observe", "others", "severity", "explain", "restate")
+        }
         self.catalogs = cast(Catalogs, SimpleNamespace(open=lambda *_: (opened, plan), **real))
         file = folder / "made"
         file.write_bytes(b"made")
@@ -60,6 +63,6 @@ class Made:
 
     def render(self, faults: Sequence[tuple[int, str, str]], errors: str = "csv") -> Rendered:
         """The answers to faults: line (as in the spool), column, code."""
-        frame = pl.DataFrame([(*fault, None) for fault in faults], spool.FAULTS, orient="row")
-        job = Render(self.place, [spool.pack(frame)], os.fsencode(self.folder), Rules(), errors)
+        frame = pl.DataFrame([(*fault, None) for fault in faults], FAULTS, orient="row")
+        job = Render(self.place, [pack(frame)], os.fsencode(self.folder), Rules(), errors)
         return answers.render(job, self.catalogs, Sink())

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from daemon import answers, spool
 from daemon.answers import rows as rows_module
 from daemon.answers import workbook
+from daemon.faults import FAULTS, pack
 from daemon.messages import Limits, Read, Render, Rendered, Rules
 from daemon.records import Source
 from tests.daemon.made import Made
@@ -276,7 +277,7 @@ def test_numbers_that_others_of_their_file_have_decided_go_back_so_that_they_nee
     place = str(tmp_path / "spool")
     spool.read(Read(os.fsencode(file), ".csv", place, Rules()), REAL, Sink())
     faults = [(at, "title", "R-TITLE-MISSING", None) for at, _ in enumerate(cells, 2)]
-    packed = spool.pack(pl.DataFrame(faults, spool.FAULTS, orient="row"))
+    packed = pack(pl.DataFrame(faults, FAULTS, orient="row"))
     answers.render(Render(place, [packed], os.fsencode(tmp_path), Rules()), REAL, Sink())
     assert [line[-1] for line in table(tmp_path / "errors.csv")[1:]] == restated
 

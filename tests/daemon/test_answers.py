@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from daemon import answers, checking, spool
 from daemon.answers import rows as rows_module
+from daemon.faults import FAULTS, pack
 from daemon.guards import guarded
 from daemon.messages import Block, Check, Limits, Read, Render, Rendered, Rules
 from daemon.records import Catalogs, Plan, Source
@@ -150,7 +151,7 @@ def test_reader_gets_back_the_cells_that_were_sent(tmp_path_factory: pytest.Temp
     sent, _ = _records(source)
     place, sink, rules = str(file.with_suffix(".spool")), Sink(), Rules()
     spool.read(Read(os.fsencode(file), ".csv", place, rules), REAL, sink)
-    faults = spool.pack(_all_wrong([line for line, _ in sent]))
+    faults = pack(_all_wrong([line for line, _ in sent]))
     answers.render(Render(place, [faults], os.fsencode(file.parent), rules), REAL, sink)
     back, plan = _records(Source(os.fsencode(file.parent / "errors.csv"), Limits()))
     assert plan.again
@@ -166,4 +167,4 @@ def _records(source: Source) -> tuple[list[tuple[int, tuple[str, ...]]], Plan]:
 
 
 def _all_wrong(lines: list[int]) -> pl.DataFrame:
-    return pl.DataFrame([(line, "price", "R-NUMBER", None) for line in lines], spool.FAULTS, orient="row")
+    return pl.DataFrame([(line, "price", "R-NUMBER", None) for line in lines], FAULTS, orient="row")
