@@ -25,7 +25,7 @@ FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "deta
 _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
-_INNER = ("_line", "_cells", "_surplus")
+_INNER = ("_line", "_cells", "_surplus", "_product", "_aside")
 
 
 class Desk(Protocol):
@@ -73,7 +73,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
     """
     _empty(job.spool)
     before = _state(job.source)
-    source = Source(job.source, job.limits, job.spool)
+    source = Source(job.source, job.limits, job.spool, job.moment)
     layout = ""
     try:
         opened, plan = catalogs.open(source, job.suffix, job.rules)

@@ -17,6 +17,7 @@ from handlers.catalogs import layouts, lines, numbers, packed, text, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
 from handlers.catalogs.guard import unguarded
 from handlers.catalogs.rules import Checker
+from handlers.catalogs.shops.families import Family, derive, unfold
 
 __all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "severity"]
 
@@ -35,12 +36,20 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     Raises Refused with an F- or H- code, also while `records` is read.
     """
     opened = packed.read(source, suffix, rules, FORMATS)
-    plan = layouts.recognise(opened.header, opened.line)
+    plan = layouts.recognise(opened.header, opened.line, rules.mappings)
     if opened.faults:
         plan = replace(plan, faults=(*plan.faults, *opened.faults))
     if plan.again:
         opened = replace(opened, records=_again(opened.records, plan))
-    return opened, plan
+    shop = layouts.shop(plan, rules, source)
+    if isinstance(shop, Family):
+
+        def reread() -> Opened:
+            again = packed.read(source, suffix, rules, FORMATS)
+            return replace(again, records=_again(again.records, plan)) if plan.again else again
+
+        return unfold(opened, reread, source, plan, shop)
+    return (replace(opened, records=derive(opened.records, shop, len(plan.header))) if shop else opened), plan
 
 
 def _again(records: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
@@ -59,7 +68,7 @@ def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
     for place, name in plan.columns.items():
         if name not in _NUMBERS and not name.startswith(("price:", "quantity:")):
             continue
-        column = batch.column(place)
+        column = batch.column(str(place))
         for sign in (".", ","):
             if seen.get(sign) or not lines.holds(column, sign):
                 continue
@@ -74,7 +83,7 @@ _checkers: Final[dict[tuple[object, ...], Checker]] = {}
 
 def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
     """Apply the rules to rows as sent; what is made ready for a header is kept for the next rows and files under it."""
-    asked = (plan.layout, plan.header, rules, *sorted(seen.items()))
+    asked = (plan.layout, plan.header, *plan.columns.items(), rules, *sorted(seen.items()))
     checker = _checkers.pop(asked, None) or Checker(plan, rules, seen)
     if _checkers:
         _checkers[next(reversed(_checkers))].forget()  # the one asked before: its cells are memory

@@ -3,7 +3,7 @@
 from typing import Final
 
 from daemon.errors import Code, Refused
-from handlers.catalogs import container_codes
+from handlers.catalogs import container_codes, layout_codes
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -261,7 +261,7 @@ _TABLE = (
     ),
 )
 
-CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE)}
+CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE, *layout_codes.TABLE)}
 
 _SHOWN = 60  # characters of a cell that a sentence repeats
 
