@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
-from daemon import messages
+from daemon.messages import Mapping as Names
 from daemon.messages import Rules
 from daemon.records import Plan, Source
 from handlers.catalogs import columns
@@ -57,14 +57,14 @@ class Fit(NamedTuple):
     known: int
 
 
-def fit(names: Sequence[str], mappings: tuple[messages.Mapping, ...] = ()) -> Fit:
+def fit(names: Sequence[str], mappings: tuple[Names, ...] = ()) -> Fit:
     """How well `names` serve as a header, under the layout that fits them best."""
     folded = {_fold(name) for name in names}
     return max(_fit(layout, folded) for layout in (*_owned(mappings), *LAYOUTS))
 
 
 @lru_cache(maxsize=64)  # a sender's files have the same header every day
-def recognise(header: tuple[str, ...], line: int, mappings: tuple[messages.Mapping, ...] = ()) -> Plan:
+def recognise(header: tuple[str, ...], line: int, mappings: tuple[Names, ...] = ()) -> Plan:
     """What the header on `line`, which carries a layout's required columns, means. Raises Refused H-DOUBLED-COLUMN."""
     again = "_line" in header and "_codes" in header
     marks = tuple(place for place, name in enumerate(header) if again and name in columns.MARKS)
@@ -113,8 +113,9 @@ def _shop(
         return None
     found, unknown = _meant(layout, header, folded)
     kept = [place for place, name in found.items() if place in unknown or name.startswith("attribute:")]
+    wanted = {name: place for place, name in folded.items() if name and layout.meaning(name) != UNWANTED}
     others = {place: found[place] for place in kept} if layout.products else {}
-    return layout.shop(Sent({name: place for place, name in folded.items()}), others, moment, language)
+    return layout.shop(Sent(wanted), others, moment, language)
 
 
 def _fold(name: str) -> str:
@@ -141,7 +142,7 @@ def _meant(layout: Layout, header: Sequence[str], folded: Mapping[int, str]) -> 
     return found, unknown
 
 
-def _choose(folded: set[str], mappings: tuple[messages.Mapping, ...]) -> Layout:
+def _choose(folded: set[str], mappings: tuple[Names, ...]) -> Layout:
     """The layout whose required columns are there: of several the account's own, else the one that knows most names."""
     return max(
         (*_owned(mappings), *LAYOUTS),
@@ -150,7 +151,7 @@ def _choose(folded: set[str], mappings: tuple[messages.Mapping, ...]) -> Layout:
 
 
 @lru_cache(maxsize=64)
-def _owned(mappings: tuple[messages.Mapping, ...]) -> tuple[Layout, ...]:
+def _owned(mappings: tuple[Names, ...]) -> tuple[Layout, ...]:
     """The layouts of an account's mappings."""
     return tuple(
         Layout(
@@ -172,9 +173,12 @@ def _fit(layout: Layout, folded: set[str]) -> Fit:
 def _refuse_doubled(
     header: Sequence[str], folded: Mapping[int, str], found: Mapping[int, str], marks: Sequence[int]
 ) -> None:
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for place, name in enumerate(header):
-        for key in {name} if place in marks else {folded[place], found.get(place, "")} - {""}:
+        keys = [("sent", name)] if place in marks else [("sent", folded[place]), ("ours", found.get(place, ""))]
+        for key in keys:
+            if not key[1]:
+                continue
             first = seen.setdefault(key, place)
             if first != place:
                 raise refusal("H-DOUBLED-COLUMN", field=f"“{header[first].strip()}”", detail=f"“{name.strip()}”")

@@ -11,9 +11,9 @@ from daemon.records import Opened, Plan, Source
 from handlers.catalogs import columns
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.shops.remembered import Remembered
-from handlers.catalogs.shops.sent import BLANK, Derived, Sent, Shop, trimmed
+from handlers.catalogs.shops.sent import BLANK, Derived, Sent, Shop
 
-_PIECE: Final = 16 << 20  # characters inherited by the lines of one batch
+_PIECE: Final = 8 << 20  # characters inherited by the lines of one batch
 _NAMED: Final = 200  # characters of an option's name
 PAIRS: Final = {"row": pl.UInt32, "column": pl.String, "cell": pl.String}
 
@@ -40,7 +40,7 @@ class Family(Shop):
     def told_at(self, place: int) -> pl.Expr:
         """The same for the column at a position."""
         self.inherited[place] = None
-        own = trimmed(place)
+        own = pl.col(str(place))
         return pl.when(own != "").then(own).otherwise(pl.col(f"told{place}").fill_null(""))
 
     def ref(self) -> pl.Expr:
@@ -94,7 +94,7 @@ def derive(records: Iterator[pa.RecordBatch], shop: Shop, width: int) -> Iterato
     derived = [each.cells.alias(str(place)) for place, each in enumerate(shop.derived(), width)]
     names = [str(place) for place in range(width, width + len(derived))]
     for batch in records:
-        yield appended(batch, pl.DataFrame(batch).with_columns(derived).select(names))
+        yield appended(batch, shop.sent.frame(batch).with_columns(derived).select(names))
 
 
 def unfold(
@@ -134,19 +134,22 @@ def _gather(records: Iterator[pa.RecordBatch], source: Source, shop: Family) -> 
     remembered = Remembered(source)
     names: dict[str, None] = {}
     addresses, rank = shop.pictures()
-    cells = [pl.when(shop.tells() & (trimmed(place) != "")).then(trimmed(place)) for place in shop.inherited]
+    own = [(place, pl.col(str(place))) for place in shop.inherited]
+    whole = pl.col("_cells").is_null()  # where cells are shifted, none can be believed
+    cells = [pl.when(shop.tells() & whole & (cell != "")).then(cell) for _, cell in own]
     wanted = [cell.alias(f"told{place}") for cell, place in zip(cells, shop.inherited, strict=True)]
     for batch in records:
-        frame = pl.DataFrame(batch).filter(pl.col("_cells").is_null())  # where cells are shifted, none can be believed
-        named = shop.ref().alias("key"), pl.col("_line").alias("line"), shop.tells().alias("tells")
+        every = shop.sent.frame(batch)
+        frame = every.filter(whole)
+        named = shop.ref().alias("key"), pl.col("_line").alias("line")
         pictured = rank.cast(pl.Float64, strict=False).alias("rank"), addresses.alias("addresses")
-        lines = frame.with_columns(*named, *wanted, *pictured).filter(pl.col("key") != "")
+        lines = every.with_columns(*named, *wanted, *pictured).filter(pl.col("key") != "")
         aliases = shop.aliases(frame)
         for name in shop.names(frame, aliases):
             names[name] = None
         if len(names) > source.limits.columns:
             raise refusal("F-NAMED-COLUMNS", value=source.limits.columns)
-        images = lines.filter(pl.col("addresses") != "").select("key", "rank", "line", "addresses")
+        images = lines.filter(whole & (pl.col("addresses") != "")).select("key", "rank", "addresses")
         remembered.add(_first(lines, [f"told{place}" for place in shop.inherited]), images, aliases)
     remembered.finish()
     return _Found(remembered, tuple(names))
@@ -181,7 +184,7 @@ class _Lines:
 
     def all(self, records: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in records:
-            lines = self._resolved(pl.DataFrame(batch))
+            lines = self._resolved(self._shop.sent.frame(batch))
             pieces = (lines["size"].fill_null(0).cum_sum() // _PIECE).rle_id()
             self._count(int(lines["size"].sum()))
             start = 0

@@ -83,9 +83,7 @@ class Magento(Family):
 
     def aside(self) -> pl.Expr:
         """Parents, and what a store view in the account's own language says once more."""
-        own = (pl.col("key") == pl.col("ref")) & pl.any_horizontal(
-            [pl.col(f"told{place}").is_not_null() for place in self.inherited]
-        )  # in a store view the line of a parent may leave its type blank
+        own = (pl.col("key") == pl.col("ref")) & pl.col("size").is_not_null()  # in a store view its type may be blank
         again = ~self._default() & (self._language() == "")
         return self._type().is_in(_PARENTS) | own | again
 
@@ -177,7 +175,9 @@ class Magento(Family):
 
     def names(self, frame: pl.DataFrame, aliases: pl.DataFrame | None) -> Iterable[str]:
         self._look(frame)
-        found = _packed(frame.select(self.sent.cell("additionalattributes")).to_series(), "attribute")
+        found = _packed(
+            frame.select(self.sent.cell("additionalattributes")).to_series().unique(maintain_order=True), "attribute"
+        )
         if aliases is not None:
             found = pl.concat([found, _packed(aliases["options"], "option")])
         return found["column"].unique(maintain_order=True).to_list()

@@ -40,9 +40,9 @@ def read(cell: str | None, end: bool = False, midnight: bool = False) -> int | N
     if found := _ISO.fullmatch(cell):
         year, month, day = int(found[1]), int(found[2]), int(found[3])
     elif found := _DOTTED.fullmatch(cell):
-        day, month, year = int(found[1]), int(found[2]), int(found[3])
+        day, month, year = int(found[1]), int(found[2]), _year(found[3])
     elif found := _SLASHED.fullmatch(cell):
-        month, day, year = int(found[1]), int(found[2]), int(found[3])
+        month, day, year = int(found[1]), int(found[2]), _year(found[3])
         if month > 12:
             month, day = day, month
     else:
@@ -51,12 +51,16 @@ def read(cell: str | None, end: bool = False, midnight: bool = False) -> int | N
     if found[7]:
         hour = hour % 12 + 12 * (found[7].upper() == "PM")
     try:
-        moment = datetime(year + 2000 * (year < 100), month, day, hour, minute, second, tzinfo=_zone(found[8]))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=_zone(found[8]))
         if end and (found[4] is None or (midnight and hour == minute == second == 0)):
             moment += _DAY
         return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
         return None
+
+
+def _year(written: str) -> int:
+    return int(written) + 2000 * (len(written) == 2)
 
 
 def _zone(written: str | None) -> timezone:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from daemon import messages
+from daemon.messages import Mapping as Names
 from handlers.catalogs import columns
 from handlers.catalogs.shops.sent import Derived, Sent, Shop, either
 
 
-def table(mapping: messages.Mapping) -> dict[str, str]:
+def table(mapping: Names) -> dict[str, str]:
     """Which column of ours each of the account's names is; beside those, our own names mean themselves."""
     named = {columns.fold(name): field for name, field, value in mapping.columns if name and not _filled(field, value)}
     filled = {columns.fold(name): "+" for name, field, value in mapping.columns if name and _filled(field, value)}
@@ -17,7 +17,7 @@ def table(mapping: messages.Mapping) -> dict[str, str]:
     return {name: field for name, field in columns.FOLDED.items() if field not in fields} | named | filled
 
 
-def required(mapping: messages.Mapping) -> frozenset[str]:
+def required(mapping: Names) -> frozenset[str]:
     """The folded name of the column with the item numbers."""
     keys = [columns.fold(name) for name, field, _ in mapping.columns if field == "sku" and name]
     return frozenset(keys[:1] or ["sku"])
@@ -26,8 +26,10 @@ def required(mapping: messages.Mapping) -> frozenset[str]:
 class Own(Shop):
     """The columns of an account's own layout that have a constant, alone or in place of blank cells."""
 
-    def __init__(self, mapping: messages.Mapping, sent: Sent, others: Mapping[int, str]) -> None:
-        super().__init__(sent, others)
+    def __init__(
+        self, mapping: Names, sent: Sent, others: Mapping[int, str], moment: int = 0, language: str = ""
+    ) -> None:
+        super().__init__(sent, others, moment, language)
         self._mapping = mapping
 
     def derived(self) -> list[Derived]:

@@ -21,7 +21,7 @@ PRAGMA synchronous = OFF;
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA cache_size = -16384;
 CREATE TABLE product (key TEXT PRIMARY KEY, line INTEGER, cells TEXT) WITHOUT ROWID;
-CREATE TABLE image (key TEXT, rank REAL, line INTEGER, addresses TEXT);
+CREATE TABLE image (key TEXT, ranks TEXT, addresses TEXT);
 CREATE INDEX image_key ON image (key);
 CREATE TABLE alias (ref TEXT PRIMARY KEY, key TEXT, options TEXT) WITHOUT ROWID;
 CREATE INDEX alias_key ON alias (key);
@@ -38,6 +38,7 @@ WHERE key IN (SELECT key FROM alias)
 """
 _ASKED: Final = "(SELECT value FROM json_each(?))"
 _IMAGES: Final = 250  # of one product: as many as shops allow
+_APART: Final = "\n"
 
 
 class Remembered:
@@ -55,15 +56,18 @@ class Remembered:
             self._file.execute("BEGIN")
         os.unlink(path)
         weakref.finalize(self, self._file.close)
+        self._aliased = False
 
     def add(self, products: pl.DataFrame, images: pl.DataFrame, aliases: pl.DataFrame | None) -> None:
         """Note what some lines say: `key, line, cells` (JSON, null when they tell nothing: of several that do the first
-        counts), `key, rank, line, addresses`, and `ref, key, options`: another name by which lines name a product."""
-        images = images.sort("rank", "line", nulls_last=True).group_by("key", maintain_order=True).head(_IMAGES)
+        counts), `key, rank, addresses`, and `ref, key, options`: another name by which lines name a product."""
+        ranked = images.sort("rank", maintain_order=True).group_by("key", maintain_order=True)
+        images = ranked.agg(_joined(pl.col("rank").cast(pl.String)), _joined(pl.col("addresses")))
         with _faults():
             self._file.executemany(_ADD, products.iter_rows())
-            self._file.executemany("INSERT INTO image VALUES (?, ?, ?, ?)", images.iter_rows())
-            if aliases is not None:
+            self._file.executemany("INSERT INTO image VALUES (?, ?, ?)", images.iter_rows())
+            if aliases is not None and len(aliases):
+                self._aliased = True
                 self._file.executemany("INSERT OR IGNORE INTO alias VALUES (?, ?, ?)", aliases.iter_rows())
 
     def finish(self) -> None:
@@ -73,6 +77,7 @@ class Remembered:
 
     def keys(self, refs: pl.Series) -> pl.DataFrame:
         """`ref, key, options` of those names that are others for a product."""
+        refs = refs if self._aliased else refs.clear()
         sql = f"SELECT ref, key, options FROM alias WHERE ref IN {_ASKED}"  # noqa: S608 (a constant)
         return self._asked(sql, refs, {"ref": pl.String, "key": pl.String, "options": pl.String})
 
@@ -88,15 +93,19 @@ class Remembered:
 
     def images(self, keys: pl.Series) -> pl.DataFrame:
         """`key, images` of the products that have any, in their order, divided by `|`."""
-        sql = f"""SELECT key, addresses FROM (
-            SELECT key, addresses, row_number() OVER (PARTITION BY key ORDER BY rank IS NULL, rank, line) AS place
-            FROM image WHERE key IN {_ASKED}) WHERE place <= {_IMAGES} ORDER BY key, place"""  # noqa: S608
-        found = self._asked(sql, keys, {"key": pl.String, "images": pl.String})
-        return found.group_by("key", maintain_order=True).agg(
-            pl.col("images").unique(maintain_order=True).str.join("|")
-        )
+        sql = f"SELECT key, ranks, addresses FROM image WHERE key IN {_ASKED} ORDER BY rowid"  # noqa: S608
+        found = self._asked(sql, keys, {"key": pl.String, "ranks": pl.String, "addresses": pl.String})
+        again = found["key"].is_duplicated()
+        if again.any():  # its lines were not all read at once
+            apart = found.filter(again).with_columns(pl.col("ranks", "addresses").str.split(_APART))
+            each = apart.explode("ranks", "addresses").sort(pl.col("ranks").cast(pl.Float64), maintain_order=True)
+            whole = each.group_by("key", maintain_order=True).agg("ranks", _joined(pl.col("addresses")))
+            found = pl.concat([found.filter(~again).select("key", "addresses"), whole.select("key", "addresses")])
+        return found.select("key", images=pl.col("addresses").str.replace_all(_APART, "|", literal=True))
 
     def _asked(self, sql: str, asked: pl.Series, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+        if asked.is_empty():
+            return pl.DataFrame(schema=schema)
         with _faults():
             rows = self._file.execute(sql, (msgspec.json.encode(asked.to_list()).decode(),)).fetchall()
         return pl.DataFrame(rows, schema=schema, orient="row")
@@ -114,6 +123,10 @@ def fitting(own: pl.Expr, others: pl.Expr) -> pl.Expr:
     both = pl.when((own != "") & (others != "")).then(own + "|" + others).otherwise(own + others)
     doubtful = (own != "") & (others != "") | (both.str.len_chars() > LENGTHS["images"])
     return pl.when(doubtful).then(both.map_elements(cut, return_dtype=pl.String)).otherwise(both)
+
+
+def _joined(column: pl.Expr) -> pl.Expr:
+    return column.head(_IMAGES).str.join(_APART)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, NamedTuple
 
 import polars as pl
-
-from daemon.records import BLANKS
+import pyarrow as pa
 
 BLANK: Final = pl.lit("")
 _GUARDED: Final = "^'([=+@-])"  # how WooCommerce keeps a spreadsheet from running a cell
@@ -21,10 +20,16 @@ class Derived(NamedTuple):
 
 
 class Sent:
-    """A sender's columns by their folded names."""
+    """A sender's columns that are wanted, by their folded names."""
 
     def __init__(self, places: Mapping[str, int]) -> None:
         self._places = places
+        self._names = ["_line", "_cells", *map(str, places.values())]
+        self._trimmed = [trimmed(place) for place in places.values()]
+
+    def frame(self, batch: pa.RecordBatch) -> pl.DataFrame:
+        """The wanted cells of a batch, trimmed, with its line numbers: what all expressions are over."""
+        return pl.DataFrame(batch.select(self._names)).with_columns(self._trimmed)
 
     def __contains__(self, name: str) -> bool:
         return name in self._places
@@ -43,9 +48,9 @@ class Sent:
         return tuple(self._places[name] for name in names if name in self._places)
 
     def cell(self, name: str) -> pl.Expr:
-        """The trimmed cell of a column; blank where there is no such column."""
+        """The cell of a column; blank where there is no such column."""
         place = self._places.get(name)
-        return BLANK if place is None else trimmed(place)
+        return BLANK if place is None else pl.col(str(place))
 
 
 class Shop:
@@ -70,7 +75,7 @@ class Shop:
 
 
 def trimmed(place: int) -> pl.Expr:
-    return pl.col(str(place)).str.strip_chars(BLANKS)
+    return pl.col(str(place)).str.strip_chars()
 
 
 def either(*cells: pl.Expr) -> pl.Expr:
