@@ -76,7 +76,9 @@ class _Answers:
             file.write(self._warned(head.with_columns(sku=pl.lit(""), value=pl.lit("")), delimiter))
             for rows, some in self._stretches(faults, lambda warnings: warnings):
                 named = self._valued(rows, some).join(
-                    rows.select("_line", sku="_key"), on="_line", maintain_order="left"
+                    rows.select("_line", sku=pl.col("_key").str.split(spool.TONGUE).list.first()),
+                    on="_line",
+                    maintain_order="left",
                 )
                 file.write(self._warned(named, delimiter))
         return "warnings.csv"

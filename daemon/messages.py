@@ -134,6 +134,8 @@ class Block(msgspec.Struct, frozen=True, tag=True):
     rejected: int
     warnings: int
     faults: bytes | None = None
+    texts: int = 0  # rows of the table `texts` (sku, language, texts): in other languages than the account's
+    same: dict[str, str | int | None] = {}  # columns with one value in all rows: told here, and in no file
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):

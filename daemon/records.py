@@ -144,10 +144,12 @@ class Plan:
 
     def sent(self, place: int) -> str:
         """The sender's own name for the column at a position; ours where he has none (a constant)."""
-        if place < len(self.header):
-            return self.header[place]
-        origins = self.origins.get(place)
+        origins = self.made_of(place)
         return self.header[origins[0]] if origins else self.columns[place]
+
+    def made_of(self, place: int) -> tuple[int, ...]:
+        """The positions of the sender's columns that the column at a position is, or is made of."""
+        return (place,) if place < len(self.header) else self.origins.get(place, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,15 @@ class Checked:
     rows: pl.DataFrame
     faults: pl.DataFrame
     ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """`rows`: `_line`, `sku`, `language` and `texts`, a JSON object of the texts that the row fills. `faults` as in
+    `Checked`, all of them errors: their rows are not in `rows`."""
+
+    rows: pl.DataFrame
+    faults: pl.DataFrame
 
 
 class Catalogs(Protocol):
@@ -179,6 +190,14 @@ class Catalogs(Protocol):
 
     def check(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
         """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku), `_known` (bool)."""
+        ...
+
+    def others(self, batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
+        """The language of each row in another than the account's, "" for the rest; None if there is no such row."""
+        ...
+
+    def translate(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Translated:
+        """The texts of rows in other languages: the columns of `check`, and `_tongue`."""
         ...
 
     def severity(self, code: str) -> str:

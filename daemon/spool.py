@@ -25,6 +25,7 @@ FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "deta
 _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
+TONGUE = "\0"  # between a sku and the language of a row that is not in the account's: a key of its own
 _INNER = ("_line", "_cells", "_surplus", "_product", "_aside")
 
 
@@ -64,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True):
     bytes: int
     batches: list[Batch]
     lines: list[tuple[int, int]]
+    tongues: bool = False  # some rows are in other languages than the account's
 
 
 def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
@@ -136,7 +138,7 @@ def _spool(
     job: Read, catalogs: Catalogs, opened: Opened, plan: Plan, source: Source, desk: Desk
 ) -> tuple[Manifest, list[str] | None]:
     seen: dict[str, bool] = {}
-    with _Runs(job, plan, source.size) as runs, ThreadPoolExecutor(1) as beside:
+    with _Runs(job, plan, catalogs, source.size) as runs, ThreadPoolExecutor(1) as beside:
         working: Future[None] | None = None  # sorting and writing one run while the parser fills the next
         gathered: list[pa.RecordBatch] = []
         size = rows = 0
@@ -168,6 +170,7 @@ def _spool(
         runs.bytes,
         runs.batches,
         runs.lines,
+        runs.tongues,
     )
     return manifest, runs.keys
 
@@ -186,9 +189,11 @@ def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
 class _Runs:
     """Writes run after run into one Arrow file, in batches so small that a merge may hold one of every run."""
 
-    def __init__(self, job: Read, plan: Plan, size: int) -> None:
+    def __init__(self, job: Read, plan: Plan, catalogs: Catalogs, size: int) -> None:
         self._path = os.path.join(job.spool, "runs.arrow")
         self._plan = plan
+        self._rules = job.rules
+        self._catalogs = catalogs
         self._most = job.keys
         self._batch = max(_BATCH_BYTES // 16, min(_BATCH_BYTES, _MERGE_BYTES * RUN_BYTES // max(size, 1)))
         self._file: pa.NativeFile | None = None
@@ -197,6 +202,7 @@ class _Runs:
         self.batches: list[Batch] = []
         self.lines: list[tuple[int, int]] = []
         self.keys: list[str] | None = []
+        self.tongues = False
 
     def __enter__(self) -> "_Runs":
         return self
@@ -226,7 +232,11 @@ class _Runs:
         frame = as_frame(batch)
         sent = batch.column(str(self._plan.key))
         keys = _keys(sent)
-        if keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
+        tongue = self._catalogs.others(batch, self._plan, self._rules)
+        if tongue is not None:
+            self.tongues = True
+            keys = _spoken(pl.Series(keys), tongue)
+        elif keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
             keys = sent
         raw = [name for name in frame.columns if name not in _INNER and int(name) not in self._plan.marks]
         digest = frame[[*raw, "_surplus"]].hash_rows()
@@ -236,7 +246,8 @@ class _Runs:
     def _collect(self, keys: pl.Series) -> None:
         self.rows += len(keys)
         if self.keys is not None:
-            self.keys = None if self.rows > self._most else sorted({*self.keys, *keys.to_list()} - {""})
+            told = {key.partition(TONGUE)[0] for key in keys.to_list()} - {""} if self.rows <= self._most else set()
+            self.keys = None if self.rows > self._most else sorted({*self.keys, *told})
 
     def _write(self, table: pa.Table) -> None:
         if self._writer is None:
@@ -248,6 +259,15 @@ class _Runs:
             key = batch.column("_key")
             self.batches.append(Batch(len(self.lines) - 1, key[0].as_py(), key[-1].as_py(), batch.num_rows))
             self._writer.write_batch(batch)
+
+
+def _spoken(keys: pl.Series, tongue: pl.Series) -> pa.Array:
+    """The keys, those of rows in another language behind the sku's own: each language stands for itself."""
+    frame = pl.DataFrame({"key": keys, "tongue": tongue})
+    other = (pl.col("tongue") != "") & (pl.col("key") != "")
+    whole = pl.when(other).then(pl.col("key") + TONGUE + pl.col("tongue")).otherwise("key")
+    spoken = frame.select(whole).to_series()
+    return spoken.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
 
 
 def _keys(sent: pa.Array) -> pa.Array:

@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import layouts, lines, numbers, packed, text, workbook
+from handlers.catalogs import languages, layouts, lines, numbers, packed, text, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
 from handlers.catalogs.guard import unguarded
+from handlers.catalogs.languages import translate
 from handlers.catalogs.rules import Checker
 from handlers.catalogs.shops.families import Family, derive, unfold
 
-__all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "severity"]
+__all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "others", "severity", "translate"]
 
 FORMATS: Final[dict[str, packed.Format]] = {
     **dict.fromkeys(text.SUFFIXES, text.text),
@@ -75,6 +76,11 @@ def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
             cells = column.filter(pc.match_substring(column, sign))
             if pc.any(pc.match_substring_regex(cells, numbers.speaking(sign))).as_py():
                 seen[sign] = True
+
+
+def others(batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
+    """The language of each row that is in another than the account's, "" for the rest; None if there is no such row."""
+    return languages.others(batch, plan, rules)
 
 
 _KEPT: Final = 16  # checkers: senders' files have the same few headers every day

@@ -145,6 +145,14 @@ _TABLE = (
         "Correct the sku, or create the item with a file that has a title column.",
     ),
     Code(
+        "R-OTHER-LANGUAGE",
+        ERROR,
+        "We have no item “{value}” that this text in another language ({detail} is the account's) could belong to; "
+        "send the item in the account's language first, or leave the language out.",
+        "A row in another language than the account's only adds texts to an item, and there is no such item.",
+        "Send the item in the account's language, in the same file or before; or set the account's language.",
+    ),
+    Code(
         "R-TITLE-MISSING",
         ERROR,
         "The title is blank; write the title of the item (mode partial leaves the title of known items as it is).",

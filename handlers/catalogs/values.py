@@ -48,7 +48,7 @@ class Faults:
         """Forget what was noted for these rows (True: spared)."""
         self._parts = [part.filter(~rows.gather(part["row"])) for part in self._parts]
 
-    def all(self, once: bool) -> pl.DataFrame:
+    def all(self, once: bool = False) -> pl.DataFrame:
         """In the order of the rows, those of one row in the order of its columns; `once`: none twice."""
         if not self._parts:
             return _NO_FAULTS

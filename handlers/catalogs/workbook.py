@@ -115,7 +115,7 @@ class _Records:
         self._width = len(header)
         plan = layouts.recognise(header, line, rules.mappings)
         numbers = [place for place, name in plan.columns.items() if name.partition(":")[0] in _NUMBERS]
-        self._exact = sorted({origin for place in numbers for origin in plan.origins.get(place, (place,))})
+        self._exact = sorted({origin for place in numbers for origin in plan.made_of(place)})
         names = [(str(place), pa.string()) for place in range(self._width)]
         beside = [("_line", pa.uint32()), ("_cells", pa.uint32()), ("_surplus", pa.string())]
         self._schema = pa.schema([*names, *beside])

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from daemon.errors import Refused
 from daemon.messages import Rules
-from daemon.records import Checked, Opened, Plan, Source
+from daemon.records import Checked, Opened, Plan, Source, Translated
 
 _MARKS = ("_line", "_severity", "_codes", "_fields", "_messages")
 _BATCH = 7  # records in a batch: small, so that small files have many
@@ -38,6 +38,14 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
 def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
     if "comma" in plan.header:
         seen["comma"] = True
+
+
+def others(batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
+    return None
+
+
+def translate(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Translated:
+    raise NotImplementedError
 
 
 def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:

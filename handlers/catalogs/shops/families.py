@@ -11,7 +11,7 @@ from daemon.records import Opened, Plan, Source
 from handlers.catalogs import columns
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.shops.remembered import Remembered
-from handlers.catalogs.shops.sent import BLANK, Derived, Sent, Shop
+from handlers.catalogs.shops.sent import BLANK, Derived, Sent, Shop, lacking
 
 _PIECE: Final = 8 << 20  # characters inherited by the lines of one batch
 _NAMED: Final = 200  # characters of an option's name
@@ -91,10 +91,12 @@ class _Found(NamedTuple):
 
 def derive(records: Iterator[pa.RecordBatch], shop: Shop, width: int) -> Iterator[pa.RecordBatch]:
     """The lines of a file with the columns that a shop makes of each line for itself."""
-    derived = [each.cells.alias(str(place)) for place, each in enumerate(shop.derived(), width)]
+    derived = shop.derived()
+    cells = [each.cells.alias(str(place)) for place, each in enumerate(derived, width)]
     names = [str(place) for place in range(width, width + len(derived))]
     for batch in records:
-        yield appended(batch, shop.sent.frame(batch).with_columns(derived).select(names))
+        made = shop.sent.frame(batch).with_columns(cells).select(names)
+        yield appended(batch, lacking(made, derived, batch))
 
 
 def unfold(
@@ -175,7 +177,8 @@ class _Lines:
         self, shop: Family, derived: list[Derived], named: list[str], width: int, remembered: Remembered, most: int
     ) -> None:
         self._shop, self._remembered = shop, remembered
-        self._derived = [each.cells.alias(str(place)) for place, each in enumerate(derived, width)]
+        self._derived = derived
+        self._cells = [each.cells.alias(str(place)) for place, each in enumerate(derived, width)]
         self._named = named
         self._width = width + len(derived)
         self._told = pl.Struct({f"told{place}": pl.String for place in shop.inherited})
@@ -189,7 +192,8 @@ class _Lines:
             self._count(int(lines["size"].sum()))
             start = 0
             for height in pieces.rle().struct.field("len").to_list():  # what all its lines inherit may be too much
-                yield appended(batch.slice(start, height), self._unfolded(lines[start : start + height]))
+                piece = batch.slice(start, height)
+                yield appended(piece, self._unfolded(piece, lines[start : start + height]))
                 start += height
 
     def _count(self, size: int) -> None:
@@ -204,7 +208,7 @@ class _Lines:
         lines = lines.with_columns(pl.coalesce("key", "ref").alias("key"))
         return _joined(lines, self._remembered.sizes(lines["key"].unique()), "key")
 
-    def _unfolded(self, lines: pl.DataFrame) -> pl.DataFrame:
+    def _unfolded(self, batch: pa.RecordBatch, lines: pl.DataFrame) -> pl.DataFrame:
         keys = lines["key"].unique()
         products = self._remembered.products(keys)
         told = products["cells"].str.json_decode(self._told)
@@ -212,8 +216,10 @@ class _Lines:
         lines = _joined(_joined(lines, products, "key"), self._remembered.images(keys), "key")
         lines = lines.with_columns(pl.col("images").fill_null(""), pl.col("_product").fill_null(pl.col("_line")))
         ragged = pl.col("_cells").is_not_null()
-        made = lines.with_columns(*self._derived, (self._shop.aside() & ~ragged).alias("_aside"))
-        static = made.select(*(each.meta.output_name() for each in self._derived))
+        made = lines.with_columns(*self._cells, (self._shop.aside() & ~ragged).fill_null(False).alias("_aside"))
+        static = lacking(
+            made.select(*map(str, range(self._width - len(self._derived), self._width))), self._derived, batch
+        )
         return static.hstack(self._spread(lines)).hstack(made.select("_product", "_aside"))
 
     def _spread(self, lines: pl.DataFrame) -> list[pl.Series]:
@@ -240,5 +246,7 @@ def appended(batch: pa.RecordBatch, frame: pl.DataFrame) -> pa.RecordBatch:
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     for name in table.column_names:
         column = table.column(name).combine_chunks()
-        batch = batch.append_column(name, column.cast(pa.string()) if pa.types.is_large_string(column.type) else column)
+        column = column.cast(pa.string()) if pa.types.is_large_string(column.type) else column
+        at = batch.schema.get_field_index(name)
+        batch = batch.append_column(name, column) if at < 0 else batch.set_column(at, name, column)
     return batch

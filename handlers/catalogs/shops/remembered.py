@@ -61,6 +61,7 @@ class Remembered:
     def add(self, products: pl.DataFrame, images: pl.DataFrame, aliases: pl.DataFrame | None) -> None:
         """Note what some lines say: `key, line, cells` (JSON, null when they tell nothing: of several that do the first
         counts), `key, rank, addresses`, and `ref, key, options`: another name by which lines name a product."""
+        images = images.with_columns(pl.col("addresses").str.replace_all(r"\s+", "|"))
         ranked = images.sort("rank", maintain_order=True).group_by("key", maintain_order=True)
         images = ranked.agg(_joined(pl.col("rank").cast(pl.String)), _joined(pl.col("addresses")))
         with _faults():

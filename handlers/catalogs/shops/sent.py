@@ -29,7 +29,9 @@ class Sent:
 
     def frame(self, batch: pa.RecordBatch) -> pl.DataFrame:
         """The wanted cells of a batch, trimmed, with its line numbers: what all expressions are over."""
-        return pl.DataFrame(batch.select(self._names)).with_columns(self._trimmed)
+        frame = pl.DataFrame(batch.select(self._names))
+        lacking = [name for name in self._names[2:] if frame[name].null_count()]
+        return frame.with_columns(pl.col(lacking).fill_null("")).with_columns(self._trimmed)
 
     def __contains__(self, name: str) -> bool:
         return name in self._places
@@ -72,6 +74,16 @@ class Shop:
         """One column, or none when the sender has none of the columns `names` that it is made of."""
         origins = self.sent.places(*names)
         return [Derived(column, origins, cells)] if origins else []
+
+
+def lacking(made: pl.DataFrame, derived: Sequence[Derived], batch: pa.RecordBatch) -> pl.DataFrame:
+    """Made columns, in which null (a field that the record lacks) is what is blank and made of such fields alone."""
+    for name, each in zip(made.columns, derived, strict=True):
+        origins = [batch.column(str(origin)) for origin in each.origins]
+        if origins and all(column.null_count for column in origins):
+            lacks = pl.all_horizontal([pl.Series(column).is_null() for column in origins])
+            made = made.with_columns(pl.when(~lacks | (pl.col(name) != "")).then(pl.col(name)))
+    return made
 
 
 def trimmed(place: int) -> pl.Expr:
