@@ -23,11 +23,13 @@ class Read(NamedTuple):
     ignored: int
 
 
-def read(path: Path, limits: Limits | None = None, moment: int = MARCH, known: bool = False, **rules: Any) -> Read:
+def read(
+    path: Path, limits: Limits | None = None, moment: int = MARCH, known: bool = False, suffix: str = "", **rules: Any
+) -> Read:
     """A file from its first reading to its items; `known`: all of them are there already."""
     source = Source(bytes(path), limits or Limits(), str(path.parent) if FOLDER not in path.parents else None, moment)
     decided = Rules(**rules)
-    opened, plan = catalogs.open(source, path.suffix, decided)
+    opened, plan = catalogs.open(source, suffix or path.suffix, decided)
     batches = list(opened.records)
     seen: dict[str, bool] = {}
     for batch in batches:

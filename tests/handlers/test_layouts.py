@@ -1,13 +1,21 @@
 """The exports of shops, as their own documentation describes them: recognised by their header, read to exact items."""
 
+import csv
+import gzip
+import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+import xlsxwriter
 
 from daemon.errors import Refused
-from daemon.messages import Limits, Mapping
+from daemon.messages import Limits, Mapping, Rules
+from daemon.records import Source
+from handlers.catalogs import layouts
 from handlers.catalogs.layouts import fit, recognise
 from handlers.catalogs.shops import moments
+from handlers.catalogs.shops.families import derive
 from tests.handlers.exports import FOLDER, MARCH, read
 
 CDN = "https://cdn.example.com"
@@ -458,3 +466,53 @@ def test_an_error_file_of_a_product_is_read_back_as_its_layout(tmp_path: Path) -
     assert {sku: (item["title"], item["images"]) for sku, item in found.items.items()} == dict.fromkeys(
         ("s1", "s2"), ("t", "https://a.example/1.jpg https://a.example/2.jpg")
     )
+
+
+@pytest.mark.parametrize("name", ["shopify.csv", "woocommerce.csv", "magento.csv", "lightspeed.csv"])
+def test_an_export_saved_as_a_workbook_or_packed_gives_the_same_items(tmp_path: Path, name: str) -> None:
+    whole = read(FOLDER / name)
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress((FOLDER / name).read_bytes()))
+    assert read(packed, suffix=".csv.gz").items == whole.items
+    path = tmp_path / "x.xlsx"
+    with xlsxwriter.Workbook(path) as book, (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(csv.reader(file)):
+            for place, cell in enumerate(row):
+                if re.fullmatch(r"[0-9]{1,4}\.[0-9]+", cell):
+                    sheet.write_number(number, place, float(cell))
+                else:
+                    sheet.write_string(number, place, cell)
+    assert read(path).items == whole.items
+
+
+def test_images_with_line_breaks_in_their_cells_are_several(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(
+        'Handle,Variant SKU,Title,Image Src\nh,s1,t,"https://a.example/1\nhttps://a.example/2"\nh,s2,,https://a.example/3\n',
+        encoding="utf-8",
+    )
+    assert read(path).items["s2"]["images"] == "https://a.example/1 https://a.example/2 https://a.example/3"
+
+
+def test_a_column_made_of_fields_that_a_record_lacks_is_lacking() -> None:
+    header = ("id", "title", "link", "image_link", "price", "gtin", "availability")
+    sent: dict[str, list[str | None]] = {
+        "0": ["a", "b"],
+        "1": ["t", None],
+        "2": ["", ""],
+        "3": ["", None],
+        "4": ["1 EUR", None],
+        "5": ["", None],
+        "6": [None, "in stock"],
+    }
+    plan = recognise(header, 1)
+    batch = pa.RecordBatch.from_pydict(sent).append_column("_line", pa.array([1, 2], pa.uint32()))
+    batch = batch.append_column("_cells", pa.array([None, None], pa.uint32()))
+    shop = layouts.shop(plan, Rules(), Source(bytes(FOLDER / "google.tsv"), Limits()))
+    assert shop
+    (made,) = derive(iter([batch]), shop, len(header))
+    cells = {name: made.column(str(place)).to_pylist() for place, name in plan.columns.items()}
+    assert cells["price"] == ["1", None]
+    assert cells["gtin"] == ["", None]
+    assert cells["visible"] == [None, "yes"]
