@@ -55,7 +55,7 @@ class _Checking:
         self._known = Known(job.known, job.blocks)
         self._tongues = Tongues(job, manifest, catalogs) if manifest.tongues else None
         self._salt = salt(manifest, job)
-        self._sku = manifest.header[manifest.plan.key]
+        self._sku = manifest.plan.sent(manifest.plan.key)
         self._acknowledged = job.first - 1
         self._told = self._acknowledged
         self._warned = 0

@@ -51,6 +51,7 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     rules: Rules
     limits: Limits = Limits()
     keys: int = 1_000  # send the keys themselves when there are at most so many
+    moment: int = 0  # at which the file came: no part of the rules, the same cells would seem changed each time
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):

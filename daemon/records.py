@@ -31,10 +31,11 @@ _BESIDE = 1 << 20  # bytes of a file that are worth a thread of their own
 class Source:
     """The bytes of a claimed file. Whatever is read through `open()` is counted and hashed on the way, in order."""
 
-    def __init__(self, path: bytes, limits: Limits, folder: str | None = None) -> None:
+    def __init__(self, path: bytes, limits: Limits, folder: str | None = None, moment: int = 0) -> None:
         self.path = path
         self.limits = limits
         self.folder = folder  # for what a format must put down while it reads
+        self.moment = moment  # UTC microseconds at which the file came: which dates in it hold
         self.size = os.stat(path).st_size
         self.done = 0
         self.beat: Callable[[], object] = int
@@ -112,7 +113,9 @@ class Opened:
 
     Their columns: strings named by position ("0", "1", …, cells exactly as sent, "" for blank), `_line` (uint32,
     physical line on which the record begins), `_cells` (uint32, null unless the record has another number of cells than
-    the header) and `_surplus` (string, JSON list of the cells beyond).
+    the header) and `_surplus` (string, JSON list of the cells beyond). A layout may append columns of its own, in our
+    meaning, named by the positions after those of the header. Under `Plan.products` there are two more: `_product`
+    (uint32, the line on which its product begins) and `_aside` (bool, no item of its own: ignored, its key is "").
 
     Of formats whose records each have fields of their own ("json", "ndjson", "xml") a cell is null where the record
     lacks the field, and there are `_fault` (string, null; code, blank and detail of what makes a record unreadable) and
@@ -132,7 +135,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a header means. `fields`: item columns its rows touch, as the blocks carry them, without sku and digest."""
+    """What a header means. `fields`: item columns its rows touch, as the blocks carry them, without sku and digest.
+
+    Positions from `len(header)` on are columns that the layout appends; `origins` says which of the sender's columns
+    they were made of, the one that mostly gives the cell first.
+    """
 
     layout: str
     header: tuple[str, ...]
@@ -143,6 +150,17 @@ class Plan:
     faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the header: line, field, code, detail
     columns: dict[int, str] = field(default_factory=dict)  # position -> native column, "option:x", "attribute:x", ...
     sparse: bool = False  # a null cell is a field that its record lacks: what is stored stays
+    origins: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    products: bool = False  # lines of one product belong together: batches have `_product` and `_aside`
+
+    def sent(self, place: int) -> str:
+        """The sender's own name for the column at a position; ours where he has none (a constant)."""
+        origins = self.made_of(place)
+        return self.header[origins[0]] if origins else self.columns[place]
+
+    def made_of(self, place: int) -> tuple[int, ...]:
+        """The positions of the sender's columns that the column at a position is, or is made of."""
+        return (place,) if place < len(self.header) else self.origins.get(place, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
     """
     _empty(job.spool)
     before = _state(job.source)
-    source = Source(job.source, job.limits, job.spool)
+    source = Source(job.source, job.limits, job.spool, job.moment)
     source.beat = partial(_beat, source, desk)
     layout = ""
     try:
@@ -147,22 +147,9 @@ def _spool(
             working.result()
         if gathered:
             runs.add(gathered)
-    manifest = Manifest(
-        _boot(),
-        opened.header,
-        opened.line,
-        opened.delimiter,
-        plan,
-        seen,
-        runs.rows,
-        runs.bytes,
-        runs.batches,
-        runs.lines,
-        runs.tongues,
-        opened.format,
-        opened.step,
-    )
-    return manifest, runs.keys
+    read = (opened.header, opened.line, opened.delimiter, plan, seen)
+    written = (runs.rows, runs.bytes, runs.batches, runs.lines, runs.tongues)
+    return Manifest(_boot(), *read, *written, opened.format, opened.step), runs.keys
 
 
 def _changing(declined: Declined) -> Declined:

@@ -132,7 +132,7 @@ class _Upload:
     def _read(self, path: bytes) -> Spooled | Declined:
         suffix = safe_stem(self.claim.name)[1].lower()
         keys = KEYS if self.claim.weight < SMALL else 0
-        job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys)
+        job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys, self.claim.received_at)
         for _ in range(READINGS):
             for reply in self._ask(job):
                 if isinstance(reply, Spooled) or (isinstance(reply, Declined) and reply.code != "F-CHANGING"):

@@ -18,6 +18,7 @@ from handlers.catalogs.evidence import observe, restate
 from handlers.catalogs.guard import taken_off, unguarded
 from handlers.catalogs.languages import others, translate
 from handlers.catalogs.rules import Checker
+from handlers.catalogs.shops.families import Family, derive, unfold
 from handlers.catalogs.sparse import Sparse
 from handlers.catalogs.synonyms import draft
 
@@ -54,14 +55,22 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     opened = packed.read(source, suffix, rules, FORMATS)
     if "_line" in opened.header and "_codes" in opened.header:
         opened = replace(opened, header=tuple(taken_off(name) for name in opened.header))
-    plan = layouts.recognise(opened.header, opened.line)
+    plan = layouts.recognise(opened.header, opened.line, rules.mappings)
     if opened.format in _SPARSE:
         plan = replace(plan, sparse=True)
     if opened.faults:
         plan = replace(plan, faults=(*plan.faults, *opened.faults))
     if plan.again:
         opened = replace(opened, records=_again(opened.records, plan))
-    return opened, plan
+    shop = layouts.shop(plan, rules, source)
+    if isinstance(shop, Family):
+
+        def reread() -> Opened:
+            again = packed.read(source, suffix, rules, FORMATS)
+            return replace(again, records=_again(again.records, plan)) if plan.again else again
+
+        return unfold(opened, reread, source, plan, shop)
+    return (replace(opened, records=derive(opened.records, shop, len(plan.header))) if shop else opened), plan
 
 
 def _again(records: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
@@ -81,7 +90,7 @@ _checkers: Final[dict[tuple[object, ...], Checker]] = {}
 
 def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
     """Apply the rules to rows as sent; what is made ready for a header is kept for the next rows and files under it."""
-    asked = (plan.layout, plan.header, plan.sparse, rules, *sorted(seen.items()))
+    asked = (plan.layout, plan.header, plan.sparse, *plan.columns.items(), rules, *sorted(seen.items()))
     checker = _checkers.pop(asked, None) or (Sparse if plan.sparse else Checker)(plan, rules, seen)
     if _checkers:
         _checkers[next(reversed(_checkers))].forget()  # the one asked before: its cells are memory

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from daemon.errors import Code, Refused
-from handlers.catalogs import container_codes, record_codes
+from handlers.catalogs import container_codes, layout_codes, record_codes
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -272,7 +272,8 @@ _TABLE = (
     ),
 )
 
-CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE, *record_codes.TABLE)}
+_TABLES: Final = (_TABLE, container_codes.TABLE, layout_codes.TABLE, record_codes.TABLE)
+CODES: Final[dict[str, Code]] = {code.name: code for table in _TABLES for code in table}
 
 _SHOWN = 60  # characters of a cell that a sentence repeats
 

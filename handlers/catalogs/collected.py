@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from daemon.messages import Mapping as Names
 from daemon.records import Opened, Source
 from handlers.catalogs import layouts
 from handlers.catalogs.archive import temporary
@@ -70,19 +71,19 @@ class Collected:
         if len(self._rows) >= _ROWS or self._size > _BYTES or len(self._rows) * len(self._names) > _CELLS:
             self._flush()
 
-    def opened(self, format: str) -> Opened:
+    def opened(self, format: str, mappings: tuple[Names, ...] = ()) -> Opened:
         """All that was collected. Raises Refused F-NO-ROWS, H-NO-COLUMNS, H-NO-HEADER, H-DOUBLED-COLUMN."""
         self._flush()
         if not self._total:
             raise refusal("F-NO-ROWS")
         header = tuple(self._names)
-        fit = layouts.fit(header)
+        fit = layouts.fit(header, mappings)
         if not fit.known:
             raise refusal("H-NO-COLUMNS", header=header)
         if not fit.required:
             raise refusal("H-NO-HEADER", value=", ".join(name.strip() for name in header)[:200], header=header)
         step = self._several if (self._last[0] + 1) * self._several < 1 << 32 else 0
-        return Opened(header, 0, "", "utf-8", self._batches(header, step), format=format, step=step or 1)
+        return Opened(header, 0, "", "utf-8", self._batches(header, step, mappings), format=format, step=step or 1)
 
     def _widen(self, cells: Cells, place: int) -> None:
         self._names |= dict.fromkeys(cells)
@@ -133,10 +134,11 @@ class Collected:
                 raise refusal("F-CELL-SIZE", value=self._limits.cell, detail=self._places[large][0])
         return column
 
-    def _batches(self, header: tuple[str, ...], step: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, header: tuple[str, ...], step: int, mappings: tuple[Names, ...]) -> Iterator[pa.RecordBatch]:
         """The batches under the whole header; with `step` 0 records are numbered on, for lack of room for lines."""
-        plan = layouts.recognise(header, 0)
-        exact = {place for place, name in plan.columns.items() if name.partition(":")[0] in _NUMBERS}
+        plan = layouts.recognise(header, 0, mappings)
+        numbers = [place for place, name in plan.columns.items() if name.partition(":")[0] in _NUMBERS]
+        exact = {place for number in numbers for place in plan.made_of(number)}
         names = [*map(str, range(len(header))), "_line", "_cells", "_surplus", "_product", "_fault"]
         names += ["_object"] if self._objects else []
         done = 0
@@ -148,7 +150,8 @@ class Collected:
                 found = dict(zip(batch.schema.names, batch.columns, strict=True))
                 height = batch.num_rows
                 columns = [_column(found, place, place in exact, height) for place in range(len(header))]
-                columns[plan.key] = columns[plan.key].fill_null("")
+                for place in plan.made_of(plan.key):
+                    columns[place] = columns[place].fill_null("")
                 columns += [
                     _lines(found, step) if step else pa.array(range(done + 1, done + height + 1), pa.uint32()),
                     _widths(found["fault"], len(header)),

@@ -37,7 +37,7 @@ def elements(source: Source, suffix: str, rules: Rules) -> Opened:
         reading = _Reading(source, names)
         reading.read()
         if reading.found:
-            return reading.collected.opened("xml")
+            return reading.collected.opened("xml", rules.mappings)
     raise refusal("F-NO-LIST", detail="no element is called product, item or entry, and the first one holds no others")
 
 

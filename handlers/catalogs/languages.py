@@ -18,7 +18,7 @@ def others(batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
     places = [place for place, column in plan.columns.items() if column == "language"]
     if not places:
         return None
-    column = pl.Series(batch.column(places[0]))
+    column = pl.Series(batch.column(str(places[0])))
     named = {cell: _other(cell, rules.language) for cell in column.unique().to_list()}
     if not any(named.values()):
         return None
@@ -39,12 +39,11 @@ def translate(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: Mapping[str, b
     """The texts of rows in other languages; columns of `rows` as for `check`, and `_tongue`. See `Translated`."""
     faults = Faults()
     ragged = rows["_cells"].is_not_null()
-    key = plan.header[plan.key] if plan.key < len(plan.header) else "sku"
+    key = plan.sent(plan.key)
     values = []
     for place, name in sorted(plan.columns.items()):
         if name in TEXTS or name.startswith(("option:", "attribute:")):
-            sent = plan.header[place] if place < len(plan.header) else name
-            column = Column(name, sent, str(place), readings.of(name, place, None, False), {})
+            column = Column(name, plan.sent(place), str(place), readings.of(name, place, None, False), {})
             values.append(read_each(column, rows[str(place)].fill_null(""), faults, {}).alias(name))
     faults.spare(ragged)
     count = rows["_cells"].gather(ragged.arg_true()).to_list()

@@ -42,10 +42,10 @@ def objects(source: Source, suffix: str, rules: Rules) -> Opened:
         if _is_lines(head, suffix):
             for number, line in scanner.lines():
                 _add_line(collected, number, line, scanner.reader, limits)
-            return collected.opened("ndjson")
+            return collected.opened("ndjson", rules.mappings)
         for number, (value, text) in enumerate(scanner.elements(), 1):
             _add(collected, number, value, text, scanner.reader.fault, limits)
-        return collected.opened("json")
+        return collected.opened("json", rules.mappings)
 
 
 def _is_lines(head: str, suffix: str) -> bool:

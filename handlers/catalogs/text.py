@@ -46,7 +46,7 @@ def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK) -> Opene
         head = feed.peek(_HEAD)
         if not head.strip():
             raise refusal("F-EMPTY")
-        header = _header(head, suffix)
+        header = _header(head, suffix, rules)
         if len(header.cells) > source.limits.columns:
             raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header.cells))
     except BaseException:
@@ -83,7 +83,7 @@ def _encoding(source: Source, rules: Rules) -> tuple[str, int]:
     return found
 
 
-def _header(head: bytes, suffix: str) -> Header:
+def _header(head: bytes, suffix: str, rules: Rules) -> Header:
     """The first line that carries a layout's required columns, in the dialect in which the most names are known."""
     whole = head.decode("utf-8", "replace")
     physical = lines.LINE.findall(whole)
@@ -94,7 +94,7 @@ def _header(head: bytes, suffix: str) -> Header:
         records = [_record(physical, place, dialect) for place in range(bool(asked), min(_FIRST, len(physical)))]
         tried += [cells for cells, _ in records]
         if best.fit < Fit(True, max((len(cells) for cells, _ in records), default=0)):  # else not if it knew every name
-            best = max(best, _candidate(records, bool(asked), dialect), key=lambda found: found.fit)
+            best = max(best, _candidate(records, bool(asked), dialect, rules), key=lambda found: found.fit)
     if not best.fit.required:
         if best.fit.known <= 0:
             raise refusal("H-NO-COLUMNS", header=synonyms.likeliest(tried))
@@ -113,11 +113,11 @@ def _dialects(head: str, asked: str, suffix: str) -> Iterator[Dialect]:
     return (Dialect(delimiter, quote) for quote, delimiter in itertools.product(quotes, delimiters))
 
 
-def _candidate(records: Sequence[tuple[list[str], int]], start: int, dialect: Dialect) -> _Candidate:
+def _candidate(records: Sequence[tuple[list[str], int]], start: int, dialect: Dialect, rules: Rules) -> _Candidate:
     """The first line from `start` on that carries a layout's required columns, else the one with most names we know."""
     tried = []
     for place, (cells, taken) in enumerate(records, start):
-        tried.append(_Candidate(fit(cells), place, cells, taken, dialect))
+        tried.append(_Candidate(fit(cells, rules.mappings), place, cells, taken, dialect))
         if tried[-1].fit.required:
             return tried[-1]
     return max(tried, key=lambda found: found.fit)

@@ -50,19 +50,19 @@ def workbook(source: Source, suffix: str, rules: Rules) -> Opened:
     others = []
     for place in book.sheets:
         begun = _begin(book, place)
-        found = None if chosen else _header(begun)
+        found = None if chosen else _header(begun, rules)
         if found is not None:
             chosen = begun, found
         elif begun.first:
             others.append(place.name)
             heads += [cells for _, cells in begun.first]
     if chosen is None:
-        raise _headless(heads)
+        raise _headless(heads, rules)
     begun, found = chosen
     line, header = begun.first[found][0], tuple(begun.first[found][1])
     if len(header) > source.limits.columns:
         raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header))
-    records = _Records(begun, header, line, source.limits).batches(begun.first[found + 1 :])
+    records = _Records(begun, header, line, source.limits, rules).batches(begun.first[found + 1 :])
     faults: list[Warned] = [(line, "", "H-OTHER-SHEETS", ", ".join(others)[:1000])] if others else []
     return Opened(header, line, "", "utf-8", records, tuple(faults), format="xlsx")
 
@@ -82,19 +82,19 @@ def _begin(book: Workbook, place: Place) -> _Begun:
     return _Begun(place, sheet, first, rest)
 
 
-def _header(begun: _Begun) -> int | None:
+def _header(begun: _Begun, rules: Rules) -> int | None:
     """Which of the first rows is the header."""
     for place, (number, cells) in enumerate(begun.first):
-        if number <= FIRST and layouts.fit(cells).required:
+        if number <= FIRST and layouts.fit(cells, rules.mappings).required:
             return place
     return None
 
 
-def _headless(heads: Sequence[list[str]]) -> Exception:
-    best = max(heads, key=lambda cells: layouts.fit(cells).known, default=None)
+def _headless(heads: Sequence[list[str]], rules: Rules) -> Exception:
+    best = max(heads, key=lambda cells: layouts.fit(cells, rules.mappings).known, default=None)
     if best is None:
         return refusal("F-EMPTY")
-    if not layouts.fit(best).known:
+    if not layouts.fit(best, rules.mappings).known:
         return refusal("H-NO-COLUMNS", header=synonyms.likeliest(heads))
     shown = ", ".join(name.strip() for name in best)[:200]
     return refusal("H-NO-HEADER", value=shown, header=synonyms.likeliest(heads))
@@ -110,12 +110,13 @@ def _trimmed(cells: list[str]) -> list[str]:
 class _Records:
     """The rows below the header, as batches."""
 
-    def __init__(self, begun: _Begun, header: tuple[str, ...], line: int, limits: Limits) -> None:
+    def __init__(self, begun: _Begun, header: tuple[str, ...], line: int, limits: Limits, rules: Rules) -> None:
         self._sheet, self._rest = begun.sheet, begun.rest
         self._line, self._limits = line, limits
         self._width = len(header)
-        columns = layouts.recognise(header, line).columns
-        self._exact = [place for place, name in columns.items() if name.partition(":")[0] in _NUMBERS]
+        plan = layouts.recognise(header, line, rules.mappings)
+        numbers = [place for place, name in plan.columns.items() if name.partition(":")[0] in _NUMBERS]
+        self._exact = sorted({origin for place in numbers for origin in plan.made_of(place)})
         names = [(str(place), pa.string()) for place in range(self._width)]
         beside = [("_line", pa.uint32()), ("_cells", pa.uint32()), ("_surplus", pa.string())]
         self._schema = pa.schema([*names, *beside])
