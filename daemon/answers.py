@@ -24,7 +24,7 @@ MARKS = ("_line", "_severity", "_codes", "_fields", "_messages")
 _FEW = pl.col("field", "code").cast(pl.Categorical)  # a million faults have a dozen of each
 _ROWS = 4_096  # rendered at once
 _SHOWN = 1_000  # characters of a cell that a message may quote from
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 def render(job: Render, catalogs: Catalogs, desk: Desk) -> Rendered:
@@ -33,7 +33,7 @@ def render(job: Render, catalogs: Catalogs, desk: Desk) -> Rendered:
     with Runs(job.spool, manifest) as runs:
         answers = _Answers(job, manifest, catalogs, desk, runs)
         rendered = Rendered(answers.errors(), answers.warnings())
-    _sync(job.folder)
+    sync(job.folder)
     return rendered
 
 
@@ -130,16 +130,16 @@ class _Answers:
         more = (
             [_surplus(found, delimiter) for found in rows["_surplus"].to_list()] if rows["_surplus"].count() else None
         )
-        return _text(cells, delimiter, more)
+        return as_text(cells, delimiter, more)
 
     def _warned(self, faults: pl.DataFrame, delimiter: str) -> bytes:
         told = faults.with_columns(self._messages(faults))
-        return _text(told.select(pl.col("_line").cast(pl.String), "sku", "code", "field", "message"), delimiter)
+        return as_text(told.select(pl.col("_line").cast(pl.String), "sku", "code", "field", "message"), delimiter)
 
     @contextmanager
     def _file(self, name: str, header: list[str], delimiter: str) -> Iterator[BinaryIO]:
         with open(os.path.join(self._job.folder, os.fsencode(name)), "wb") as file:
-            file.write(_BOM + _line(header, delimiter).encode())
+            file.write(BOM + _line(header, delimiter).encode())
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -176,7 +176,7 @@ def _between(faults: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
     return faults[int(lines.search_sorted(first, "left")) : int(lines.search_sorted(last, "right"))]
 
 
-def _text(cells: pl.DataFrame, delimiter: str, more: list[str] | None = None) -> bytes:
+def as_text(cells: pl.DataFrame, delimiter: str, more: list[str] | None = None) -> bytes:
     """Rows as CSV. polars' own writer cannot make rows of different length."""
     special = ['"', "\r", "\n", delimiter]
     cells = cells.with_columns(
@@ -207,7 +207,7 @@ def _line(cells: list[str], delimiter: str) -> str:
     return line.getvalue()
 
 
-def _sync(folder: bytes) -> None:
+def sync(folder: bytes) -> None:
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(place)

@@ -3,12 +3,14 @@
 import contextlib
 import io
 import os
+from collections.abc import Mapping
 from functools import cache
 
 import adbc_driver_sqlite.dbapi as sqlite
 import polars as pl
 
 TABLES = ("new", "known", "gone")
+SKUS = ("gone", "missing", "named")  # tables of skus alone; the last two are of no row that is written
 _PRAGMAS = (
     "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
     "synchronous = OFF",
@@ -18,13 +20,16 @@ _PRAGMAS = (
 )
 
 
-def write(path: str, kind: str, rows: pl.DataFrame) -> str:
+def write(path: str, kind: str, rows: pl.DataFrame, skus: Mapping[str, pl.Series] | None = None) -> str:
     """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op` as "sqlite" or "csv"; the path to tell.
 
-    `gone` carries the sku alone. Closed when this returns, not fsynced: a block that is lost is made again. Raises
-    OSError and the driver's Error.
+    `gone` carries the sku alone, as do the further tables `skus` (missing, named). Closed when this returns, not
+    fsynced: a block that is lost is made again. Raises OSError and the driver's Error.
     """
-    tables = _tables(rows)
+    tables = _tables(rows) if len(rows) else {}
+    for name, keys in (skus or {}).items():
+        if len(keys):
+            tables[name] = keys.alias("sku").to_frame()
     remove(path, kind)
     if kind == "sqlite":
         _sqlite(path, tables)
@@ -35,7 +40,7 @@ def write(path: str, kind: str, rows: pl.DataFrame) -> str:
 
 def remove(path: str, kind: str) -> None:
     """Remove what `write` made, as far as it is there."""
-    for name in (path,) if kind == "sqlite" else [f"{path}.{table}" for table in TABLES]:
+    for name in (path,) if kind == "sqlite" else [f"{path}.{table}" for table in {*TABLES, *SKUS}]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
 

@@ -19,8 +19,10 @@ _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
 _PIECE = 14_000  # rows that go through the rules at once
+_SKU = 128  # characters that one may have
 _DOUBLED = "R-DOUBLED-SKU"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
+_NO_SKUS = pl.Series("sku", dtype=pl.String)
 _NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
 
 
@@ -55,19 +57,48 @@ class _Checking:
         self._acknowledged = job.first - 1
         self._told = self._acknowledged
         self._warned = 0
+        self._number = 0  # of the block that was told or skipped last
+        self._missing = _NO_SKUS
 
     def all(self, lots: Lots) -> Checked:
-        number = 0
         for lot in lots:
-            number = lot.number
-            if number < self._job.first:
-                continue
-            self._await(number - _AHEAD)
-            block = self._block(lot)
-            self._told = number
-            self._desk.tell(block)
-        self._await(number)
-        return Checked(number)
+            if self._is_next():
+                self._tell(self._block(lot, self._number))
+            elif self._job.missing:
+                self._known.of(lot.records["_key"])
+            if self._job.missing:
+                self._tell_missing(self._known.missing(lot.records["_key"]))
+        if self._job.missing:
+            for skus in self._known.rest():
+                self._tell_missing(skus)
+            self._tell_missing(_NO_SKUS, last=True)
+        self._await(self._number)
+        return Checked(self._number)
+
+    def _is_next(self) -> bool:
+        """Count one block further, and wait until it may be told; False if the store has applied it already."""
+        self._number += 1
+        if self._number < self._job.first:
+            return False
+        self._await(self._number - _AHEAD)
+        return True
+
+    def _tell(self, block: Block) -> None:
+        self._told = self._number
+        self._desk.tell(block)
+
+    def _tell_missing(self, skus: pl.Series, *, last: bool = False) -> None:
+        """Blocks of their own: however many are missing between two rows, no transaction becomes long.
+
+        What is missing does not depend on how far the file is applied, so these blocks, too, count alike after a
+        restart.
+        """
+        self._missing = pl.concat([self._missing, skus]) if len(skus) else self._missing
+        while len(self._missing) >= self._job.rows or (last and len(self._missing)):
+            part, self._missing = self._missing[: self._job.rows], self._missing[self._job.rows :]
+            if self._is_next():
+                path = blocks.write(self._path(self._number), self._job.blocks, _NO_ROWS, {"missing": part})
+                self._tell(Block(self._number, path, 0, 0, 0, 0, 0, 0, 0, missing=len(part)))
 
     def _await(self, block: int) -> None:
         for message in self._desk.listen():
@@ -84,7 +115,7 @@ class _Checking:
     def _path(self, number: int) -> str:
         return os.path.join(self._job.spool, f"block-{number}")
 
-    def _block(self, lot: Lot) -> Block:
+    def _block(self, lot: Lot, number: int) -> Block:
         records = lot.records
         digest = (records["_digest"] ^ self._salt).alias("digest")
         known, stored = self._known.of(records["_key"])
@@ -97,16 +128,37 @@ class _Checking:
             faults = pl.concat([faults, self._overruled(lot)])
         rejected, warnings, told = self._judged(faults)
         counts = {table: int((rows["_op"] == table).sum()) for table in blocks.TABLES}
+        named = self._named(lot, changed, rows) if self._job.named else _NO_SKUS
+        something = any(counts.values()) or len(named)
         return Block(
-            number=lot.number,
-            path=blocks.write(self._path(lot.number), self._job.blocks, rows) if any(counts.values()) else "",
+            number=number,
+            path=blocks.write(self._path(number), self._job.blocks, rows, {"named": named}) if something else "",
             **counts,
+            named=len(named),
+            unreadable=self._unreadable(lot, faults) if self._job.missing and rejected else 0,
             unchanged=len(records) - len(changed),
             ignored=lot.ignored + len(changed) - rejected - sum(counts.values()),
             rejected=rejected,
             warnings=warnings + lot.ignored - len(lot.overruled),
             faults=told,
         )
+
+    def _named(self, lot: Lot, changed: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
+        """The known skus of changed lines that bring nothing to the store."""
+        idle = changed["_line"].filter(changed["_known"])
+        if "_line" in rows.columns:
+            idle = idle.filter(~idle.is_in(rows["_line"].implode()))
+        return lot.records["_key"].filter(lot.records["_line"].is_in(idle.implode()))
+
+    def _unreadable(self, lot: Lot, faults: pl.DataFrame) -> int:
+        """How many rejected lines say a sku that can be nobody's: whom they stand for is not known."""
+        keys = lot.records["_key"]
+        odd = lot.records["_line"].filter((keys == "") | (keys.str.len_chars() > _SKU))
+        return int(odd.is_in(faults["_line"].filter(self._errors(faults)).implode()).sum())
+
+    def _errors(self, faults: pl.DataFrame) -> pl.Series:
+        codes = [code for code in faults["code"].unique() if self._catalogs.severity(code) == "error"]
+        return faults["code"].is_in(codes)
 
     def _rules(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
@@ -135,9 +187,7 @@ class _Checking:
         """How many lines are rejected, how many warnings there are, and the faults that are told."""
         if faults.is_empty():
             return 0, 0, None
-        errors = faults["code"].is_in(
-            [code for code in faults["code"].unique() if self._catalogs.severity(code) == "error"]
-        )
+        errors = self._errors(faults)
         told = self._kept(faults, errors)
         rejected = faults["_line"].filter(errors).n_unique()
         return rejected, len(faults) - int(errors.sum()), spool.pack(told) if len(told) else None

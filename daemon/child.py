@@ -16,7 +16,7 @@ import traceback
 import pyarrow as pa
 from adbc_driver_manager import Error as DriverError
 
-from daemon import answers, checking, parts, spool
+from daemon import answers, checking, held, parts, spool
 from daemon.channel import Channel, Hangup
 from daemon.errors import Refused
 from daemon.messages import (
@@ -28,6 +28,7 @@ from daemon.messages import (
     Full,
     Job,
     Limits,
+    List,
     Read,
     Ready,
     Render,
@@ -94,14 +95,16 @@ def main(descriptor: int, daemon: int) -> None:
         channel.send(Ready())
         while True:
             job = channel.receive()
-            if isinstance(job, Read | Check | Render):  # Acknowledge and Stop may come in after their job has ended
+            if isinstance(
+                job, Read | Check | Render | List
+            ):  # Acknowledge and Stop may come in after their job has ended
                 channel.send(answer(job, catalogs, Wire(channel)))
                 kept = _give_back(kept)
     except Hangup:
         return
 
 
-def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def answer(job: Read | Check | Render | List, catalogs: Catalogs, desk: Desk) -> Reply:
     """Do one job; its last message. Raises nothing but Hangup."""
     try:
         return _work(job, catalogs, desk)
@@ -122,11 +125,13 @@ def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
         )
 
 
-def _work(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def _work(job: Read | Check | Render | List, catalogs: Catalogs, desk: Desk) -> Reply:
     if isinstance(job, Read):
         return spool.read(job, catalogs, desk)
     if isinstance(job, Check):
         return checking.check(job, catalogs, desk)
+    if isinstance(job, List):
+        return held.write(job)
     return answers.render(job, catalogs, desk)
 
 

@@ -30,7 +30,7 @@ class Mapping(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True):
     """What an account decides about reading its files (operation.md, the keys under [accounts.<name>])."""
 
-    mode: str = "merge"  # merge | partial, decided for this file
+    mode: str = "merge"  # merge | partial, decided for this file; in a child never replace: its rows merge
     decimal: str | None = None  # "." | "," | None: the file's other cells decide
     currency: str | None = None
     language: str = "en"
@@ -50,6 +50,7 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     rules: Rules
     limits: Limits = Limits()
     keys: int = 1_000  # send the keys themselves when there are at most so many
+    checksum: bytes | None = None  # a file of the sender that says which SHA-256 the source has
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):
@@ -63,6 +64,8 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     blocks: str  # "sqlite" | "csv": how a block is written
     first: int = 1
     rows: int = 40_000  # at most so many in a block: some 80 ms of a transaction, while small writes wait
+    missing: bool = False  # tell the known skus that stand in no row of the file; `known` has all of them
+    named: bool = False  # tell the known skus of rows that are rejected or ask for nothing, too
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
@@ -72,6 +75,16 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     faults: list[bytes]
     folder: bytes
     rules: Rules
+
+
+class List(msgspec.Struct, frozen=True, tag=True):
+    """Job: write the skus that a removal holds, and the command file that releases them, into `folder`."""
+
+    upload: str
+    held: str  # a file of ours: SQLite with the table `known`, or CSV, with sku and 0 (missing) or 1 (delete)
+    blocks: str  # "sqlite" | "csv": which
+    folder: bytes
+    delimiter: str
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag=True):
@@ -118,9 +131,9 @@ class Declined(msgspec.Struct, frozen=True, tag=True):
 class Block(msgspec.Struct, frozen=True, tag=True):
     """One checked block: rows to create, to compare and change, to delete, and what was settled without the store.
 
-    "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone` (those with rows), each with
-    `Spooled.columns`; "csv": `path` + ".new", ".known", ".gone" are files for COPY (CSV without header, NULL is an
-    unquoted blank).
+    "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone`, `missing`, `named` (those with
+    rows), the first two with `Spooled.columns`, the others with `sku`; "csv": `path` + ".new", ".known", … are files
+    for COPY (CSV without header, NULL is an unquoted blank). `missing` is no row of the file.
     """
 
     number: int
@@ -133,6 +146,14 @@ class Block(msgspec.Struct, frozen=True, tag=True):
     rejected: int
     warnings: int
     faults: bytes | None = None
+    missing: int = 0  # known skus that stand in no row
+    named: int = 0  # known skus whose rows bring nothing
+    unreadable: int = 0  # rejected rows without a readable sku
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many rows each of its tables has."""
+        return {name: getattr(self, name) for name in ("new", "known", "gone", "missing", "named")}
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):
@@ -146,6 +167,12 @@ class Rendered(msgspec.Struct, frozen=True, tag=True):
 
     errors: str | None  # "errors.csv"
     warnings: str | None  # "warnings.csv"
+
+
+class Listed(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `List`: what stands in its folder (fsynced by the child)."""
+
+    names: tuple[str, ...]
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
@@ -176,5 +203,7 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | Acknowledge | Stop
-Reply = Progress | Spooled | Declined | Block | Checked | Rendered | Broken | Full | Ready | Stopped | Unspooled
+Job = Read | Check | Render | List | Acknowledge | Stop
+Reply = (
+    Progress | Spooled | Declined | Block | Checked | Rendered | Listed | Broken | Full | Ready | Stopped | Unspooled
+)

@@ -1,10 +1,11 @@
 """Items: a block of checked rows becomes stored items, set-wise; what is known of them; what people ask for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, text
 
+from daemon.store import removals
 from daemon.store.tables import item
 
 EXTRA_MERGED = {
@@ -25,14 +26,17 @@ _DIGESTS = select(item.c.sku, item.c.digest).where(
     item.c.sku.in_(bindparam("keys", expanding=True)),
     item.c.deleted_at.is_(None),
 )
+_HELD = (
+    "select sku from withdrawal join removal on removal.upload_id = withdrawal.upload_id "
+    "where removal.account_id = {account} and removal.state = 'held'"
+)
 
 
 class Applied(NamedTuple):
-    """What the three statements of a block changed."""
+    """What the statements of a block changed."""
 
     created: int
     updated: int
-    deleted: int
 
 
 class Merge:
@@ -44,20 +48,13 @@ class Merge:
         self.source = "block.{}" if dialect == "sqlite" else "block_{}"
         self.create = text(self._create())
         self.change = text(self._change(partial))
-        self.delete = text(
-            f"update item set deleted_at = :now, version = {VERSION}, "  # noqa: S608 (names from our table, values bound)
-            "digest = null where account_id = :account and deleted_at is null "
-            f"and sku in (select sku from {self.source.format('gone')})"
-        )
 
-    def apply(self, connection: Connection, account_id: int, now: int, sizes: tuple[int, int, int]) -> Applied:
-        """Run the statements for which the block has rows (`sizes`: new, known, gone); rows in key order."""
+    def apply(self, connection: Connection, account_id: int, new: int, known: int) -> Applied:
+        """Run the statements for which the block has rows; rows in key order. What goes is for `removals`."""
         given = {"account": account_id}
-        new, known, gone = sizes
         created = connection.execute(self.create, given).rowcount if new else 0
         updated = connection.execute(self.change, given).rowcount if known else 0
-        deleted = connection.execute(self.delete, given | {"now": now}).rowcount if gone else 0
-        return Applied(created, updated, deleted)
+        return Applied(created, updated)
 
     def _selected(self) -> str:
         return ", ".join(
@@ -118,6 +115,10 @@ def find_digests(connection: Connection, account_id: int, keys: Sequence[str]) -
     for start in range(0, len(keys), 500):
         given = {"owner": account_id, "keys": list(keys[start : start + 500])}
         known.update((row.sku, row.digest) for row in connection.execute(_DIGESTS, given))
+    if known and removals.has_held(connection, account_id):
+        for sku in connection.scalars(text(_HELD.format(account=":account")), {"account": account_id}):
+            if sku in known:
+                known[sku] = None
     return known
 
 
@@ -130,8 +131,20 @@ def count(connection: Connection, account_id: int) -> int:
 def export_digests(connection: Connection, dialect: str, account_id: int, path: str) -> None:
     """All of the account's skus with their digests, in key order, into a file of ours for a child.
 
-    No row passes through Python.
+    No row passes through Python. What is held has no digest: a row that names it must come to the store.
     """
+    digest = "digest"
+    if removals.has_held(connection, account_id):
+        digest = f"case when sku in ({_HELD.format(account=int(account_id))}) then null else digest end as digest"
+    query = (
+        f"select sku, {digest} from item where account_id = {int(account_id)} "  # noqa: S608 (a number; COPY binds none)
+        "and deleted_at is null order by sku"
+    )
+    export(connection, dialect, query, path)
+
+
+def export(connection: Connection, dialect: str, query: str, path: str) -> None:
+    """The rows of a query without parameters into a new file: SQLite with the table `known`, or CSV."""
     if dialect == "sqlite":
         connection.commit()  # a database is attached outside of a transaction
         raw: Any = connection.connection.dbapi_connection
@@ -139,31 +152,27 @@ def export_digests(connection: Connection, dialect: str, account_id: int, path: 
         try:
             raw.execute("pragma export.journal_mode=off")
             raw.execute("pragma export.synchronous=off")
-            raw.execute(
-                "create table export.known as select sku, digest from main.item "
-                "where account_id = ? and deleted_at is null order by sku",
-                (account_id,),
-            )
+            raw.execute(f"create table export.known as {query}")
         finally:
             raw.execute("detach export")
         return
     raw = connection.connection.dbapi_connection
-    query = (
-        "copy (select sku, digest from item "  # noqa: S608 (the only value is a number; COPY binds none)
-        f"where account_id = {int(account_id)} and deleted_at is null order by sku) to stdout (format csv)"
-    )
-    with open(path, "wb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
+    with (
+        open(path, "wb") as file,
+        raw.cursor() as cursor,
+        cursor.copy(f"copy ({query}) to stdout (format csv)") as copy,
+    ):
         for chunk in copy:
             file.write(chunk)
 
 
-def load_block(connection: Connection, columns: Sequence[str], path: str, sizes: tuple[int, int, int]) -> None:
-    """PostgreSQL: the block's files into temporary tables of this transaction: `block_new`, `_known`, `_gone`."""
+def load_block(connection: Connection, columns: Sequence[str], path: str, sizes: Mapping[str, int]) -> None:
+    """PostgreSQL: the block's files into temporary tables of this transaction: `block_new`, `block_known`, …"""
     raw: Any = connection.connection.dbapi_connection
-    for name, rows in zip(("new", "known", "gone"), sizes, strict=True):
+    for name, rows in sizes.items():
         if not rows:
             continue
-        wanted = ["sku"] if name == "gone" else list(columns)
+        wanted = list(columns) if name in ("new", "known") else ["sku"]
         types = ", ".join(f"{column} {item.c[column].type.compile(connection.dialect)}" for column in wanted)
         connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
         query = f"copy block_{name} from stdin (format csv, null '')"
