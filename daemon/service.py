@@ -24,7 +24,7 @@ from daemon.engine import Embedded, Waker
 from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
 from daemon.history import History
 from daemon.identifiers import ulid
-from daemon.instance import Instance
+from daemon.instance import Instance, has_living
 from daemon.intake import Intake, new_upload
 from daemon.outbox import Outbox
 from daemon.removals import Removals
@@ -256,6 +256,11 @@ def drop(config: Config, store: Store, account: str, file: Path, *, manual: bool
     claimed = owner.folders.taken.place(file, "manual" if manual else "catalog", ulid(clock.now()))
     store.admit([replace(new_upload(account, claimed), via="cli", force=force)])
     return claimed.upload_id
+
+
+def is_served(config: Config, store: Store, site: str) -> bool:
+    """Whether a daemon of this site lives. Raises Surroundings."""
+    return has_living(Path(config.data_dir), [each for each in store.list_instances() if each["site"] == site])
 
 
 def read_site(data_dir: Path) -> str:

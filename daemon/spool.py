@@ -10,6 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from daemon.beside import find_fault
+from daemon.codes import sentence
 from daemon.errors import Refused
 from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
 from daemon.records import BLANKS, Catalogs, Opened, Plan, Source
@@ -81,10 +83,14 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
         manifest, keys = _spool(job, catalogs, opened, plan, source, desk)
     except Refused as refused:
         declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout)
-        return declined if _state(job.source) == before else _changing(declined)
+        if _state(job.source) != before:
+            return _changing(declined)
+        return _compare(job, declined.sha256, declined) or declined
     sha256 = source.sha256()
     if _state(job.source) != before:
         return _changing(Declined("", "", sha256, source.size, layout))
+    if damaged := _compare(job, sha256, Declined("", "", sha256, source.size, layout)):
+        return damaged
     _save(job.spool, manifest)
     return Spooled(
         sha256=sha256,
@@ -175,6 +181,14 @@ def _spool(
 def _changing(declined: Declined) -> Declined:
     """Whatever else was found, it was found in a file that was not whole yet."""
     return msgspec.structs.replace(declined, code="F-CHANGING", message=_CHANGING)
+
+
+def _compare(job: Read, sha256: str, declined: Declined) -> Declined | None:
+    """The refusal of a file that is not what its checksum says: whatever else is wrong with it follows from that."""
+    fault = find_fault(job.checksum, os.path.basename(job.source), sha256) if job.checksum else ""
+    if not fault:
+        return None
+    return msgspec.structs.replace(declined, code="F-CHECKSUM", message=sentence("F-CHECKSUM", detail=fault))
 
 
 def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:

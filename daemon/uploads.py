@@ -14,6 +14,7 @@ import msgspec
 from loguru import logger
 
 from daemon.accounts import Account, read_tokens
+from daemon.beside import find_sum
 from daemon.children import Child
 from daemon.codes import sentence
 from daemon.errors import Refused, Stopped, Surroundings
@@ -150,7 +151,8 @@ class _Upload:
     def _read(self, path: bytes) -> Spooled | Declined:
         suffix = safe_stem(self.claim.name)[1].lower()
         keys = 0 if self.known else KEYS
-        job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys)
+        checksum = None if self._original() else find_sum(path)
+        job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys, checksum)
         for _ in range(READINGS):
             for reply in self._ask(job):
                 if isinstance(reply, Spooled) or (isinstance(reply, Declined) and reply.code != "F-CHANGING"):
