@@ -147,7 +147,8 @@ class _Checking:
         """The known skus of changed lines that bring nothing to the store."""
         idle = changed["_line"].filter(changed["_known"])
         if "_line" in rows.columns:
-            idle = idle.filter(~idle.is_in(rows["_line"].implode()))
+            brought = rows["_line"].filter(rows["_op"].is_in(blocks.TABLES))
+            idle = idle.filter(~idle.is_in(brought.implode()))
         return lot.records["_key"].filter(lot.records["_line"].is_in(idle.implode()))
 
     def _unreadable(self, lot: Lot, faults: pl.DataFrame) -> int:
