@@ -3,14 +3,14 @@
 import contextlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import adbc_driver_sqlite.dbapi as sqlite
 import polars as pl
 
 TABLES = ("new", "known", "gone")
-FILES = (*TABLES, "texts")
+FILES = (*TABLES, "texts", "missing", "named")
 _PRAGMAS = (
     "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
     "synchronous = OFF",
@@ -20,16 +20,14 @@ _PRAGMAS = (
 )
 
 
-def write(path: str, kind: str, rows: pl.DataFrame, texts: pl.DataFrame | None = None) -> str:
-    """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op`, and `texts` (sku, language, texts) as they
-    are, as "sqlite" or "csv"; the path to tell.
+def write(path: str, kind: str, rows: pl.DataFrame, further: Mapping[str, pl.DataFrame] | None = None) -> str:
+    """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op`, as "sqlite" or "csv"; the path to tell.
 
-    `gone` carries the sku alone. Closed when this returns, not fsynced: a block that is lost is made again. Raises
-    OSError and the driver's Error.
+    `gone` carries the sku alone; `further` tables (texts, missing, named) are written as they are. Closed when this
+    returns, not fsynced: a block that is lost is made again. Raises OSError and the driver's Error.
     """
     tables = _tables(rows) if len(rows) else {}
-    if texts is not None and len(texts):
-        tables["texts"] = texts
+    tables |= {name: table for name, table in (further or {}).items() if len(table)}
     remove(path, kind)
     if kind == "sqlite":
         _sqlite(path, tables)

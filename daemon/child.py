@@ -16,7 +16,7 @@ import traceback
 import pyarrow as pa
 from adbc_driver_manager import Error as DriverError
 
-from daemon import answers, checking, parts, spool
+from daemon import answers, checking, held, parts, spool
 from daemon.channel import Channel, Hangup
 from daemon.errors import Refused
 from daemon.messages import (
@@ -29,6 +29,7 @@ from daemon.messages import (
     Full,
     Job,
     Limits,
+    List,
     Read,
     Ready,
     Render,
@@ -96,14 +97,14 @@ def main(descriptor: int, daemon: int) -> None:
         while True:
             job = channel.receive()
             # Acknowledge and Stop may come in after their job has ended
-            if isinstance(job, Read | Check | Render | Draft):
+            if isinstance(job, Read | Check | Render | Draft | List):
                 channel.send(answer(job, catalogs, Wire(channel)))
                 kept = _give_back(kept)
     except Hangup:
         return
 
 
-def answer(job: Read | Check | Render | Draft, catalogs: Catalogs, desk: Desk) -> Reply:
+def answer(job: Read | Check | Render | Draft | List, catalogs: Catalogs, desk: Desk) -> Reply:
     """Do one job; its last message. Raises nothing but Hangup."""
     try:
         return _work(job, catalogs, desk)
@@ -124,13 +125,15 @@ def answer(job: Read | Check | Render | Draft, catalogs: Catalogs, desk: Desk) -
         )
 
 
-def _work(job: Read | Check | Render | Draft, catalogs: Catalogs, desk: Desk) -> Reply:
+def _work(job: Read | Check | Render | Draft | List, catalogs: Catalogs, desk: Desk) -> Reply:
     if isinstance(job, Read):
         return spool.read(job, catalogs, desk)
     if isinstance(job, Check):
         return checking.check(job, catalogs, desk)
     if isinstance(job, Draft):
         return answers.draft(job, catalogs)
+    if isinstance(job, List):
+        return held.write(job)
     return answers.render(job, catalogs, desk)
 
 

@@ -48,6 +48,10 @@ class LeaseLost(Exception):
     """Another daemon has taken this process over: whoever sees this stops at once and writes nothing more."""
 
 
+class Stopped(Exception):
+    """The daemon is going down: the process is given back and goes on after the start."""
+
+
 class ChildDied(Exception):
     """The child that worked on a file is gone; what it had not answered is to be asked again."""
 

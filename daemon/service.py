@@ -24,14 +24,15 @@ from daemon.engine import Embedded, Waker
 from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
 from daemon.history import History
 from daemon.identifiers import ulid
-from daemon.instance import Instance
+from daemon.instance import Instance, has_living
 from daemon.intake import Intake, new_upload
 from daemon.outbox import Outbox
+from daemon.removals import Removals
 from daemon.store import Store, open_store
 from daemon.trouble import Trouble
 from daemon.uploads import Uploads
 from daemon.watch import Watch
-from daemon.worker import Worker
+from daemon.worker import Performer, Worker
 
 RENEW = 10  # seconds between renewals of the leases
 LOOK = 5  # seconds between looks for daemons that died
@@ -64,7 +65,11 @@ class Service:
         self.children = Children(2)
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail)
         self.outbox = Outbox(self.store, self.accounts, self.history.wake)
-        self.performers = {"upload": Uploads(self.store, self.accounts, self.data_dir, self.stop)}
+        uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
+        removals = Removals(self.store, self.stop)
+        self.performers: dict[str, Performer] = {
+            "upload": uploads, "retry": uploads, "release": removals, "discard": removals
+        }  # fmt: skip
         self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
 
     def _open_accounts(self, config: Config) -> None:
@@ -197,6 +202,7 @@ class Service:
         )
         chores.add_job(lambda: self._try(self._renew), "interval", seconds=RENEW)
         chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
+        chores.add_job(lambda: self._try(self.store.lapse), "interval", hours=1)
         chores.start()
         return chores
 
@@ -250,6 +256,11 @@ def drop(config: Config, store: Store, account: str, file: Path, *, manual: bool
     claimed = owner.folders.taken.place(file, "manual" if manual else "catalog", ulid(clock.now()))
     store.admit([replace(new_upload(account, claimed), via="cli", force=force)])
     return claimed.upload_id
+
+
+def is_served(config: Config, store: Store, site: str) -> bool:
+    """Whether a daemon of this site lives. Raises Surroundings."""
+    return has_living(Path(config.data_dir), [each for each in store.list_instances() if each["site"] == site])
 
 
 def read_site(data_dir: Path) -> str:

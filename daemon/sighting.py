@@ -19,7 +19,7 @@ _ENDS = {  # by the ending of the name: what a file that is whole ends in, blank
 }
 _BLANKS = b" \t\r\n\0"
 DONE = b".done"  # markers = true: `x.csv` waits for `x.csv.done`
-HASH = b".sha256"
+HASH = b".sha256"  # `x.csv.sha256`, there before `x.csv`, says what that must be
 _IGNORED_ENDS = (b".tmp", b".part", b".partial", b".filepart", b".writing", b".crdownload", b".upload", b".swp")
 _IGNORED_NAMES = (b"thumbs.db", b"desktop.ini")
 _PATIENCE = 10  # times `settle`, for a text without a final line end where the kernel tells nothing
@@ -30,6 +30,11 @@ def is_ignored(name: bytes) -> bool:
     """Whether a name is one of those we never take: dot-files, leftovers and half-done files of other programs."""
     folded = name.lower()
     return name.startswith((b".", b"~$")) or folded.endswith(_IGNORED_ENDS) or folded in _IGNORED_NAMES
+
+
+def is_beside(name: bytes, markers: bool) -> bool:
+    """Whether a name is that of a checksum, or of a marker where there are markers: they come and go with a file."""
+    return name.lower().endswith((HASH, DONE) if markers else HASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ class Looks:
         self._memory = {place: self._remember(sighting, now) for place, sighting in here.items()}
         judgement = Judgement()
         for place, sighting in here.items():
-            if self._markers and sighting.kind == "file" and sighting.name.lower().endswith((DONE, HASH)):
+            if sighting.kind == "file" and is_beside(sighting.name, self._markers):
                 continue
             quiet = now - self._memory[place].since
             if quiet < self._settle:

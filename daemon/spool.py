@@ -8,12 +8,14 @@ from typing import Protocol
 import msgspec
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from daemon import faults
+from daemon.beside import find_fault
+from daemon.codes import sentence
 from daemon.errors import Refused
+from daemon.keys import TONGUE, of_cells, with_tongues
 from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
-from daemon.records import BLANKS, Catalogs, Opened, Plan, Source
+from daemon.records import Catalogs, Opened, Plan, Source
 
 RUN_BYTES = 8 << 20
 RUN_ROWS = 65_536
@@ -21,11 +23,9 @@ _BATCH_ROWS = 4_000
 _BATCH_BYTES = 1 << 20
 _MERGE_BYTES = 16 << 20  # what one batch of every run may take together, since the merge holds one of each
 _BUFFER = 1 << 16  # bytes; what is larger is written at once
-_LONGEST_KEY = 1_024  # bytes; a sku has at most 128 characters, and the index holds two keys of every batch
 _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
-TONGUE = "\0"  # between a sku and the language of a row that is not in the account's: a key of its own
 
 
 class Desk(Protocol):
@@ -86,10 +86,14 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
     except Refused as refused:
         header = list(refused.header)
         declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout, header)
-        return declined if _state(job.source) == before else _changing(declined)
+        if _state(job.source) != before:
+            return _changing(declined)
+        return _compare(job, declined.sha256, declined) or declined
     sha256 = source.sha256()
     if _state(job.source) != before:
         return _changing(Declined("", "", sha256, source.size, layout))
+    if damaged := _compare(job, sha256, Declined("", "", sha256, source.size, layout)):
+        return damaged
     _save(job.spool, manifest)
     return Spooled(
         sha256=sha256,
@@ -157,6 +161,14 @@ def _changing(declined: Declined) -> Declined:
     return msgspec.structs.replace(declined, code="F-CHANGING", message=_CHANGING)
 
 
+def _compare(job: Read, sha256: str, declined: Declined) -> Declined | None:
+    """The refusal of a file that is not what its checksum says: whatever else is wrong with it follows from that."""
+    fault = find_fault(job.checksum, os.path.basename(job.source), sha256) if job.checksum else ""
+    if not fault:
+        return None
+    return msgspec.structs.replace(declined, code="F-CHECKSUM", message=sentence("F-CHECKSUM", detail=fault))
+
+
 def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     if batch.num_rows <= RUN_ROWS:
         return [batch]
@@ -213,11 +225,11 @@ class _Runs:
         """A batch with `_key` and `_digest`, and its keys."""
         frame = as_frame(batch)
         sent = batch.column(str(self._plan.key))
-        keys = _keys(sent)
+        keys = of_cells(sent)
         tongue = self._catalogs.others(batch, self._plan, self._rules)
         if tongue is not None:
             self.tongues = True
-            keys = _spoken(pl.Series(keys), tongue)
+            keys = with_tongues(pl.Series(keys), tongue)
         elif keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
             keys = sent
         raw = [name for name in frame.columns if name.isdigit() and int(name) not in self._plan.marks]
@@ -241,26 +253,6 @@ class _Runs:
             key = batch.column("_key")
             self.batches.append(Batch(len(self.lines) - 1, key[0].as_py(), key[-1].as_py(), batch.num_rows))
             self._writer.write_batch(batch)
-
-
-def _spoken(keys: pl.Series, tongue: pl.Series) -> pa.Array:
-    """The keys, those of rows in another language behind the sku's own: each language stands for itself."""
-    frame = pl.DataFrame({"key": keys, "tongue": tongue})
-    other = (pl.col("tongue") != "") & (pl.col("key") != "")
-    whole = pl.when(other).then(pl.col("key") + TONGUE + pl.col("tongue")).otherwise("key")
-    spoken = frame.select(whole).to_series()
-    return spoken.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
-
-
-def _keys(sent: pa.Array) -> pa.Array:
-    keys = pc.utf8_trim(sent, characters=BLANKS)
-    if pc.max(pc.binary_length(keys)).as_py() <= _LONGEST_KEY:
-        return keys
-    key = pl.col("key")
-    short = key.str.slice(0, _LONGEST_KEY // 4) + key.hash().cast(pl.String)
-    long = key.str.len_bytes() > _LONGEST_KEY
-    cut = pl.DataFrame({"key": pl.Series(keys)}).select(pl.when(long).then(short).otherwise(key)).to_series()
-    return cut.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
 
 
 def _empty(folder: str) -> None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from daemon.faults import FAULTS
+from daemon.keys import TONGUE
 from daemon.lots import Lot
 from daemon.messages import Check
 from daemon.records import Catalogs
-from daemon.spool import TONGUE, Manifest
+from daemon.spool import Manifest
 
 _TEXTS = {"sku": pl.String, "language": pl.String, "texts": pl.String}
 

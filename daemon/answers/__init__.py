@@ -24,7 +24,7 @@ def render(job: Render, catalogs: Catalogs, desk: Desk) -> Rendered:
     with Runs(job.spool, manifest) as runs:
         rows = Rows(job, manifest, catalogs, desk, runs)
         rendered = Rendered(_errors(job, manifest, rows), _warnings(job, rows))
-    _sync(job.folder)
+    sync(job.folder)
     return rendered
 
 
@@ -32,9 +32,9 @@ def draft(job: Draft, catalogs: Catalogs) -> Drafted:
     """Write mapping.csv into `job.folder`: what the columns of a file that was declined may mean. Raises OSError."""
     head, *rows = catalogs.draft(job.header, job.stem)
     cells = pl.DataFrame(rows, schema=dict.fromkeys(head, pl.String), orient="row")
-    with _file(job.folder, "mapping.csv") as file:
+    with written(job.folder, "mapping.csv") as file:
         file.write(delimited.heading(head, job.delimiter) + delimited.lines(delimited.guard(cells), job.delimiter))
-    _sync(job.folder)
+    sync(job.folder)
     return Drafted("mapping.csv")
 
 
@@ -43,17 +43,17 @@ def _errors(job: Render, manifest: Manifest, rows: Rows) -> str | None:
     if not rows.count:
         return None
     if manifest.format in ("json", "ndjson"):
-        with _file(job.folder, "errors.json") as file:
+        with written(job.folder, "errors.json") as file:
             objects.write(file, rows)
         return "errors.json"
     if manifest.format == "xlsx" or job.errors == "xlsx":
         try:
-            with _file(job.folder, "errors.xlsx") as file:
+            with written(job.folder, "errors.xlsx") as file:
                 workbook.write(file, rows)
             return "errors.xlsx"
         except Unfit:
             os.unlink(os.path.join(job.folder, b"errors.xlsx"))
-    with _file(job.folder, "errors.csv") as file:
+    with written(job.folder, "errors.csv") as file:
         delimited.write(file, rows, manifest.delimiter or job.rules.delimiter)
     return "errors.csv"
 
@@ -64,7 +64,7 @@ def _warnings(job: Render, rows: Rows) -> str | None:
     first = next(parts, None)
     if first is None:
         return None
-    with _file(job.folder, "warnings.csv") as file:
+    with written(job.folder, "warnings.csv") as file:
         file.write(delimited.heading(list(WARNED), job.rules.delimiter))
         for some in (first, *parts):
             file.write(delimited.lines(delimited.guard(some), job.rules.delimiter))
@@ -72,14 +72,16 @@ def _warnings(job: Render, rows: Rows) -> str | None:
 
 
 @contextmanager
-def _file(folder: bytes, name: str) -> Iterator[BinaryIO]:
+def written(folder: bytes, name: str) -> Iterator[BinaryIO]:
+    """A new file in `folder`, on the disk when it is left."""
     with open(os.path.join(folder, os.fsencode(name)), "wb") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
 
 
-def _sync(folder: bytes) -> None:
+def sync(folder: bytes) -> None:
+    """Have the names in a folder on the disk."""
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(place)

@@ -9,6 +9,7 @@ import pyarrow.compute
 
 from daemon import spool
 from daemon.faults import FAULTS, of_header, unpack
+from daemon.keys import TONGUE
 from daemon.messages import Render
 from daemon.records import Catalogs
 from daemon.runs import Runs
@@ -86,7 +87,7 @@ class Rows:
             yield said.select(pl.col("_line").cast(pl.String), *WARNED[1:])
         faults = self._faults.filter(~pl.col("_error"))[: most - len(head)]
         for rows, some in self._stretches(faults, lambda warnings: warnings):
-            keys = rows.select("_line", sku=pl.col("_key").str.split(spool.TONGUE).list.first())
+            keys = rows.select("_line", sku=pl.col("_key").str.split(TONGUE).list.first())
             told = self._told(rows, some).join(keys, on="_line", maintain_order="left")
             yield told.select(self._shown(), *WARNED[1:])
 

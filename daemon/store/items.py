@@ -18,7 +18,8 @@ from sqlalchemy import (
     text,
 )
 
-from daemon.store import translations
+from daemon.messages import Block
+from daemon.store import removals
 from daemon.store.tables import item, translation
 
 EXTRA_MERGED = {
@@ -39,14 +40,17 @@ _DIGESTS = select(item.c.sku, item.c.digest).where(
     item.c.sku.in_(bindparam("keys", expanding=True)),
     item.c.deleted_at.is_(None),
 )
+_HELD = (
+    "select sku from withdrawal join removal on removal.upload_id = withdrawal.upload_id "
+    "where removal.account_id = {account} and removal.state = 'held'"
+)
 
 
 class Applied(NamedTuple):
-    """What the three statements of a block changed."""
+    """What the statements of a block changed."""
 
     created: int
     updated: int
-    deleted: int
 
 
 class Merge:
@@ -62,29 +66,14 @@ class Merge:
         self.fields = [name for name in columns if name not in ("sku", "kept", "digest")]
         self.source = "block.{}" if dialect == "sqlite" else "block_{}"
         self.statements = cache(self._make)  # a file's blocks mostly have the same columns with one value only
-        self.delete = text(
-            f"update item set deleted_at = :now, version = {VERSION}, "  # noqa: S608 (names from our table, values bound)
-            "digest = null where account_id = :account and deleted_at is null "
-            f"and sku in (select sku from {self.source.format('gone')})"
-        )
 
-    def apply(
-        self, connection: Connection, account_id: int, now: int, sizes: tuple[int, int, int], same: Mapping[str, Any]
-    ) -> Applied:
-        """Run the statements for which the block has rows (`sizes`: new, known, gone); rows in key order.
-
-        `same`: the columns that are not in the block, since they have this value in all of its rows.
-        """
-        given = {"account": account_id} | {f"same_{name}": value for name, value in same.items()}
-        create, change = self.statements(frozenset(same))
-        new, known, gone = sizes
-        created = connection.execute(create, given).rowcount if new else 0
-        updated = connection.execute(change, given).rowcount if known else 0
-        deleted = 0
-        if gone:
-            deleted = connection.execute(self.delete, {"account": account_id, "now": now}).rowcount
-            translations.forget(connection, account_id, self.source.format("gone"))
-        return Applied(created, updated, deleted)
+    def apply(self, connection: Connection, account_id: int, block: Block) -> Applied:
+        """Run the statements for which the block has rows; rows in key order. What goes is for `removals`."""
+        given = {"account": account_id} | {f"same_{name}": value for name, value in block.same.items()}
+        create, change = self.statements(frozenset(block.same))
+        created = connection.execute(create, given).rowcount if block.new else 0
+        updated = connection.execute(change, given).rowcount if block.known else 0
+        return Applied(created, updated)
 
     def _make(self, same: frozenset[str]) -> tuple[TextClause, TextClause]:
         sent = {name: self._bound(name) if name in same else name for name in self.fields}
@@ -167,6 +156,10 @@ def find_digests(connection: Connection, account_id: int, keys: Sequence[str]) -
     for start in range(0, len(keys), 500):
         given = {"owner": account_id, "keys": list(keys[start : start + 500])}
         known.update((row.sku, row.digest) for row in connection.execute(_DIGESTS, given))
+    if known and removals.has_held(connection, account_id):
+        for sku in connection.scalars(text(_HELD.format(account=":account")), {"account": account_id}):
+            if sku in known:
+                known[sku] = None
     return known
 
 
@@ -179,8 +172,20 @@ def count(connection: Connection, account_id: int) -> int:
 def export_digests(connection: Connection, dialect: str, account_id: int, path: str) -> None:
     """All of the account's skus with their digests, in key order, into a file of ours for a child.
 
-    No row passes through Python.
+    No row passes through Python. What is held has no digest: a row that names it must come to the store.
     """
+    digest = "digest"
+    if removals.has_held(connection, account_id):
+        digest = f"case when sku in ({_HELD.format(account=int(account_id))}) then null else digest end as digest"
+    query = (
+        f"select sku, {digest} from item where account_id = {int(account_id)} "  # noqa: S608 (a number; COPY binds none)
+        "and deleted_at is null order by sku"
+    )
+    export(connection, dialect, query, path)
+
+
+def export(connection: Connection, dialect: str, query: str, path: str) -> None:
+    """The rows of a query without parameters into a new file: SQLite with the table `known`, or CSV."""
     if dialect == "sqlite":
         connection.commit()  # a database is attached outside of a transaction
         raw: Any = connection.connection.dbapi_connection
@@ -188,42 +193,37 @@ def export_digests(connection: Connection, dialect: str, account_id: int, path: 
         try:
             raw.execute("pragma export.journal_mode=off")
             raw.execute("pragma export.synchronous=off")
-            raw.execute(
-                "create table export.known as select sku, digest from main.item "
-                "where account_id = ? and deleted_at is null order by sku",
-                (account_id,),
-            )
+            raw.execute(f"create table export.known as {query}")
         finally:
             raw.execute("detach export")
         return
     raw = connection.connection.dbapi_connection
-    query = (
-        "copy (select sku, digest from item "  # noqa: S608 (the only value is a number; COPY binds none)
-        f"where account_id = {int(account_id)} and deleted_at is null order by sku) to stdout (format csv)"
-    )
-    with open(path, "wb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
+    with (
+        open(path, "wb") as file,
+        raw.cursor() as cursor,
+        cursor.copy(f"copy ({query}) to stdout (format csv)") as copy,
+    ):
         for chunk in copy:
             file.write(chunk)
 
 
-def load_block(
-    connection: Connection, columns: Sequence[str], path: str, sizes: tuple[int, ...], same: Mapping[str, Any]
-) -> None:
+def load_block(connection: Connection, columns: Sequence[str], block: Block) -> None:
     """PostgreSQL: the block's files into temporary tables of this transaction: `block_new` and the others."""
     raw: Any = connection.connection.dbapi_connection
-    for name, rows in zip(("new", "known", "gone", "texts"), sizes, strict=True):
+    rowwise = [column for column in columns if column not in block.same]
+    wanted_by = {"new": rowwise, "known": rowwise, "texts": ["sku", "language", "texts"]}
+    for name, rows in block.sizes.items():
         if not rows:
             continue
+        wanted = wanted_by.get(name, ["sku"])
         kinds = translation.c if name == "texts" else item.c
-        wanted = [column for column in columns if column not in same]
-        wanted = {"gone": ["sku"], "texts": ["sku", "language", "texts"]}.get(name, wanted)
         types = ", ".join(
             f"{column} {kinds[column].type.compile(connection.dialect) if column in kinds else 'bigint'}"
             for column in wanted
         )
         connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
         query = f"copy block_{name} from stdin (format csv, null '')"
-        with open(f"{path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
+        with open(f"{block.path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
             while chunk := file.read(1 << 20):
                 copy.write(chunk)
 

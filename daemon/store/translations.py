@@ -1,5 +1,8 @@
 """Texts of items in other languages than the account's: merged from a block, listed with the items, gone with them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Connection, text
 
 _JOINED = (
@@ -10,6 +13,10 @@ _MERGED = {
     "sqlite": "json_patch(coalesce({old}, '{{}}'), {new})",
     "postgresql": "(coalesce({old}, '{{}}')::jsonb || ({new})::jsonb)::text",
 }
+_BACK = (
+    "update item set withdrawn = null, version = (select items_version + 1 from account where id = :account) "
+    "where account_id = :account and withdrawn is not null and sku in (select sku from {block})"
+)
 _BLOCK = {"sqlite": "block.texts", "postgresql": "block_texts"}
 
 
@@ -20,6 +27,7 @@ def merge(connection: Connection, account_id: int) -> int:
     merged = _MERGED[dialect].format(old="o.texts", new="t.texts")
     joined = _JOINED.format(block=block)
     given = {"account": account_id}
+    connection.execute(text(_BACK.format(block=block)), given)
     changed = f"from {joined} where o.texts is null or o.texts <> {merged}"
     connection.execute(
         text(
@@ -39,7 +47,7 @@ def merge(connection: Connection, account_id: int) -> int:
     return found.rowcount
 
 
-def forget(connection: Connection, account_id: int, block: str) -> None:
-    """Remove the texts of the items that the table `block` names."""
-    statement = f"delete from translation where account_id = :account and sku in (select sku from {block})"  # noqa: S608
-    connection.execute(text(statement), {"account": account_id})
+def forget(connection: Connection, skus: str, given: Mapping[str, Any]) -> None:
+    """Remove the texts of the items that the query `skus` finds."""
+    statement = f"delete from translation where account_id = :account and sku in {skus}"  # noqa: S608 (a query of ours)
+    connection.execute(text(statement), given)

@@ -193,7 +193,8 @@ BAD = {
     "unknown.bin": (b"sku,title\nX,a\n", "F-FORMAT"),
     "lone-quote.csv": (b'sku,title\nX,"a\n' + b"Y,b\n" * 50, "F-QUOTE"),
     "all-wrong.csv": (b"sku,title,price\nX,Lamp,abc\n", "F-NO-ROW-TAKEN"),
-    "replaced.replace.csv": (b"sku,title\nX,Lamp\n", "F-MODE"),
+    "replaced.replace.csv": (b"sku,title,price\nX,Lamp,abc\n", "F-NO-ROW-TAKEN"),
+    "ignored.replace.csv": (b"sku,title,action\nX,Lamp,ignore\n", "F-NOTHING-REPLACED"),
 }
 
 

@@ -55,6 +55,14 @@ def test_other_languages_fill_their_own_texts_and_touch_nothing_else(site: Site)
     assert (again["unchanged"], again["updated"], again["rejected"]) == ("1", "1", "0")
 
 
+def test_a_deleted_item_takes_its_texts_with_it(site: Site) -> None:
+    site.handle("first.csv", "sku,language,title,price\nA,en,Lamp,1\nA,de,Lampe,1\nB,en,Chair,1\n")
+    assert items(site)["A"]["translations"] == {"de": {"title": "Lampe"}}
+    assert site.handle("gone.csv", "sku,action\nA,delete\n")["deleted"] == "1"
+    site.handle("anew.csv", "sku,title\nA,Lamp\n")
+    assert "translations" not in items(site)["A"]
+
+
 def test_many_languages_of_many_items_are_applied_whatever_the_order_of_the_lines(site: Site) -> None:
     lines = [f"S{n:05d},{tongue},Title {n} {tongue}\n" for tongue in ("de", "en", "fr") for n in range(30_000)]
     line = site.handle("many.csv", "sku,language,title\n" + "".join(lines))
