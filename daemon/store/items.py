@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from daemon.messages import Block
 from daemon.store import removals
-from daemon.store.tables import item, translation
+from daemon.store.tables import item, translation, withdrawal
 
 EXTRA_MERGED = {
     # flat objects: a null takes a key away, as RFC 7396 says, in both
@@ -40,9 +40,10 @@ _DIGESTS = select(item.c.sku, item.c.digest).where(
     item.c.sku.in_(bindparam("keys", expanding=True)),
     item.c.deleted_at.is_(None),
 )
-_HELD = (
-    "select sku from withdrawal join removal on removal.upload_id = withdrawal.upload_id "
-    "where removal.account_id = {account} and removal.state = 'held'"
+_HELD = select(withdrawal.c.sku).where(
+    withdrawal.c.upload_id.in_(bindparam("uploads", expanding=True)),
+    withdrawal.c.kind.in_(removals.KINDS),  # all there are: the index begins with upload and kind
+    withdrawal.c.sku.in_(bindparam("keys", expanding=True)),
 )
 
 
@@ -153,13 +154,13 @@ class Merge:
 def find_digests(connection: Connection, account_id: int, keys: Sequence[str]) -> dict[str, int | None]:
     """Of these skus, the ones we have and have not deleted, each with the digest of the line that it came from."""
     known: dict[str, int | None] = {}
+    held = removals.find_held(connection, account_id)
     for start in range(0, len(keys), 500):
         given = {"owner": account_id, "keys": list(keys[start : start + 500])}
         known.update((row.sku, row.digest) for row in connection.execute(_DIGESTS, given))
-    if known and removals.has_held(connection, account_id):
-        for sku in connection.scalars(text(_HELD.format(account=":account")), {"account": account_id}):
-            if sku in known:
-                known[sku] = None
+        if held:  # a row that names one must come to the store
+            named = connection.scalars(_HELD, {"uploads": held, "keys": given["keys"]})
+            known.update((sku, None) for sku in named if sku in known)
     return known
 
 
@@ -175,8 +176,12 @@ def export_digests(connection: Connection, dialect: str, account_id: int, path: 
     No row passes through Python. What is held has no digest: a row that names it must come to the store.
     """
     digest = "digest"
-    if removals.has_held(connection, account_id):
-        digest = f"case when sku in ({_HELD.format(account=int(account_id))}) then null else digest end as digest"
+    if held := removals.find_held(connection, account_id):
+        uploads = ", ".join(f"'{upload}'" for upload in held)  # ids that we have made
+        digest = (
+            f"case when exists (select 1 from withdrawal where upload_id in ({uploads}) "  # noqa: S608
+            "and kind in ('missing', 'delete') and sku = item.sku) then null else digest end as digest"
+        )
     query = (
         f"select sku, {digest} from item where account_id = {int(account_id)} "  # noqa: S608 (a number; COPY binds none)
         "and deleted_at is null order by sku"
@@ -221,6 +226,8 @@ def load_block(connection: Connection, columns: Sequence[str], block: Block) -> 
             f"{column} {kinds[column].type.compile(connection.dialect) if column in kinds else 'bigint'}"
             for column in wanted
         )
+        if len(wanted) == 1:
+            types += " primary key"  # it is joined before the database has statistics
         connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
         query = f"copy block_{name} from stdin (format csv, null '')"
         with open(f"{block.path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:

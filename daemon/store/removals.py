@@ -15,6 +15,7 @@ KINDS = ("missing", "delete")
 _SOURCE = {"sqlite": "block.{}", "postgresql": "block_{}"}
 
 _HAS_HELD = text("select 1 from removal where account_id = :account and state = 'held' limit 1")
+_HELD = text("select upload_id from removal where account_id = :account and state = 'held'")
 _NAMED = (
     "delete from withdrawal where upload_id in "
     "(select upload_id from removal where account_id = :account and state = 'held') "
@@ -39,7 +40,12 @@ _DISCARD_OLDER = text(
     "update removal set state = 'discarded' where account_id = :account and state = 'held' and upload_id <> :upload"
 )
 _DECIDE = text("update removal set state = :state, holds = :holds, since = :since where upload_id = :upload")
-_NEXT = "(select sku from withdrawal where upload_id = :upload and kind = '{kind}' order by sku limit :most)"
+# by a bound, not by a list: without it PostgreSQL would compare each sku with each until it has statistics
+_LAST = text(
+    "select max(sku) from (select sku from withdrawal where upload_id = :upload and kind = :kind "
+    "order by sku limit :most) x"
+)
+_NEXT = "(select sku from withdrawal where upload_id = :upload and kind = '{kind}' and sku <= :last)"
 _VERSION = "version = (select items_version + 1 from account where id = :account)"
 _TAKE = {
     "missing": text(
@@ -54,7 +60,7 @@ _TAKE = {
 _TAKEN = {
     kind: text(
         f"delete from withdrawal where upload_id = :upload and kind = '{kind}' "  # noqa: S608 (names of our own)
-        f"and sku in {_NEXT.format(kind=kind)}"
+        "and sku <= :last"
     )
     for kind in KINDS
 }
@@ -85,12 +91,19 @@ def has_held(connection: Connection, account_id: int) -> bool:
     return connection.execute(_HAS_HELD, {"account": account_id}).first() is not None
 
 
+def find_held(connection: Connection, account_id: int) -> list[str]:
+    """The uploads of the account that hold something."""
+    return list(connection.scalars(_HELD, {"account": account_id}))
+
+
 def note_named(connection: Connection, account_id: int, sizes: dict[str, int]) -> None:
     """What a later file names is no longer held: a release would withdraw what has come back."""
     tables = [name for name in ("new", "known", "gone", "texts", "named") if sizes[name]]
     if not tables or not has_held(connection, account_id):
         return
     for name in tables:
+        if connection.dialect.name == "postgresql" and name in ("new", "known"):
+            connection.exec_driver_sql(f"create index on block_{name} (sku)")
         source = _SOURCE[connection.dialect.name].format(name)
         connection.execute(text(_NAMED.format(source=source)), {"account": account_id})
 
@@ -177,15 +190,16 @@ def take(
     connection: Connection, claim: Claim, upload_id: str, kinds: tuple[str, ...], now: int, *, step: int, total: int
 ) -> Taken:
     """Take away the next items of these kinds that an upload has staged. Raises LeaseLost."""
-    given = {"upload": upload_id, "account": claim.account_id, "most": BATCH}
+    given = {"upload": upload_id, "account": claim.account_id, "now": now}
     number, done = 0, dict.fromkeys(KINDS, 0)
     processes.move(connection, claim, step, 0, total)
     for kind in kinds:
-        done[kind] = connection.execute(_TAKE[kind], given | {"now": now}).rowcount
-        if kind == "delete":
-            translations.forget(connection, _NEXT.format(kind=kind), given)
-        number += connection.execute(_TAKEN[kind], given).rowcount
-        if number:
+        last = _find_last(connection, upload_id, kind)
+        if last is not None:
+            done[kind] = connection.execute(_TAKE[kind], given | {"last": last}).rowcount
+            if kind == "delete":
+                translations.forget(connection, _NEXT.format(kind=kind), given | {"last": last})
+            number = connection.execute(_TAKEN[kind], {"upload": upload_id, "last": last}).rowcount
             break
     if any(done.values()):
         accounts.move_items_version(connection, claim.account_id)
@@ -215,5 +229,12 @@ def sweep(connection: Connection) -> bool:
     gone = "select upload_id from removal where state in ('discarded', 'lapsed', 'void')"
     found = connection.scalar(text(f"select upload_id from withdrawal where upload_id in ({gone}) limit 1"))  # noqa: S608
     for kind in KINDS if found else ():
-        connection.execute(_TAKEN[kind], {"upload": found, "most": BATCH})
+        last = _find_last(connection, found, kind)
+        connection.execute(_TAKEN[kind], {"upload": found, "last": last})
     return found is not None
+
+
+def _find_last(connection: Connection, upload_id: str, kind: str) -> str | None:
+    """The last sku of the next batch; None: there is none left."""
+    last: str | None = connection.scalar(_LAST, {"upload": upload_id, "kind": kind, "most": BATCH})
+    return last
