@@ -10,7 +10,7 @@ import daemon
 from daemon import blocks, spool
 from daemon.known import Known
 from daemon.lots import Lot, Lots
-from daemon.messages import Block, Check, Checked
+from daemon.messages import AskTwins, Block, Check, Checked, Twins
 from daemon.records import Catalogs
 from daemon.runs import Runs
 from daemon.spool import Desk, Manifest
@@ -20,6 +20,7 @@ _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
 _PIECE = 14_000  # rows that go through the rules at once
 _DOUBLED = "R-DOUBLED-SKU"
+_DIGITS = "^(?-u:[0-9]+)$"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
 _NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
 
@@ -55,6 +56,7 @@ class _Checking:
         self._acknowledged = job.first - 1
         self._told = self._acknowledged
         self._warned = 0
+        self._twins: list[dict[str, str]] = []
 
     def all(self, lots: Lots) -> Checked:
         number = 0
@@ -70,10 +72,15 @@ class _Checking:
         return Checked(number)
 
     def _await(self, block: int) -> None:
-        for message in self._desk.listen():
-            self._forget(message.block)
+        self._hear()
         while self._acknowledged < block:
-            for message in self._desk.listen(wait=True):
+            self._hear(wait=True)
+
+    def _hear(self, wait: bool = False) -> None:
+        for message in self._desk.listen(wait):
+            if isinstance(message, Twins):
+                self._twins.append(message.known)
+            else:
                 self._forget(message.block)
 
     def _forget(self, block: int) -> None:
@@ -89,6 +96,9 @@ class _Checking:
         digest = (records["_digest"] ^ self._salt).alias("digest")
         known, stored = self._known.of(records["_key"])
         changed = pl.DataFrame([records["_at"], records["_line"], digest, known.alias("_known")])
+        if twins := self._find_twins(records["_key"], known):
+            twin = records["_key"].replace_strict(twins, default=None, return_dtype=pl.String)
+            changed = changed.with_columns(twin.alias("_twin"))
         same = known & (digest == stored)
         if same.any():
             changed = changed.filter(~same.fill_null(False))
@@ -108,6 +118,22 @@ class _Checking:
             faults=told,
         )
 
+    def _find_twins(self, keys: pl.Series, known: pl.Series) -> dict[str, str]:
+        """For unknown skus the known ones that differ by leading zeros only: one of the two must begin with 0."""
+        if not self._job.zeros:  # keys ascend: where nobody has such skus, this costs two looks
+            first, end = (int(keys.search_sorted(sign)) for sign in ("0", "1"))
+            keys, known = keys[first:end], known[first:end]
+        if keys.is_empty() or known.all():
+            return {}
+        unknown = keys.filter(~known)
+        asked = unknown.filter(unknown.str.contains(_DIGITS)).to_list()
+        if not asked:
+            return {}
+        self._desk.tell(AskTwins(asked))
+        while not self._twins:
+            self._hear(wait=True)
+        return self._twins.pop()
+
     def _rules(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
         if changed.is_empty():
@@ -117,7 +143,8 @@ class _Checking:
         return pl.concat([rows for rows, _ in pieces]), pl.concat([faults for _, faults in pieces])
 
     def _piece(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        sent = lot.source.rows(changed["_at"]).hstack([changed["_known"]])
+        told = [changed[name] for name in ("_known", "_twin") if name in changed.columns]
+        sent = lot.source.rows(changed["_at"]).hstack(told)
         checked = self._catalogs.check(sent, self._manifest.plan, self._job.rules, self._manifest.seen)
         lines, digest = changed["_line"], changed["digest"]
         if len(checked.faults):

@@ -63,6 +63,7 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     blocks: str  # "sqlite" | "csv": how a block is written
     first: int = 1
     rows: int = 40_000  # at most so many in a block: some 80 ms of a transaction, while small writes wait
+    zeros: bool = False  # the account has skus that begin with 0, so that a sent one may have lost its own
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
@@ -78,6 +79,12 @@ class Acknowledge(msgspec.Struct, frozen=True, tag=True):
     """The daemon has applied `block`; its files may go, and the child may work one further ahead."""
 
     block: int
+
+
+class Twins(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `AskTwins`: the known sku for each asked one that has such a twin."""
+
+    known: dict[str, str]
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -135,6 +142,12 @@ class Block(msgspec.Struct, frozen=True, tag=True):
     faults: bytes | None = None
 
 
+class AskTwins(msgspec.Struct, frozen=True, tag=True):
+    """Question during `Check`: which of these unknown all-digit skus is a known one but for leading zeros?"""
+
+    skus: list[str]
+
+
 class Checked(msgspec.Struct, frozen=True, tag=True):
     """Answer to `Check` after the last block was acknowledged."""
 
@@ -176,5 +189,7 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | Acknowledge | Stop
-Reply = Progress | Spooled | Declined | Block | Checked | Rendered | Broken | Full | Ready | Stopped | Unspooled
+Job = Read | Check | Render | Acknowledge | Twins | Stop
+Reply = (
+    Progress | Spooled | Declined | Block | AskTwins | Checked | Rendered | Broken | Full | Ready | Stopped | Unspooled
+)

@@ -1,6 +1,7 @@
 """Reads a claimed file into a spool of ours: runs of records as sent, each sorted by key, and a manifest of them."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Protocol
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daemon.errors import Refused
-from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
+from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled, Twins
 from daemon.records import BLANKS, Catalogs, Opened, Plan, Source
 
 RUN_BYTES = 8 << 20
@@ -33,7 +34,7 @@ class Desk(Protocol):
 
     def tell(self, reply: Reply) -> None: ...
 
-    def listen(self, wait: bool = False) -> list[Acknowledge]:
+    def listen(self, wait: bool = False) -> Sequence[Acknowledge | Twins]:
         """What has come in meanwhile; with `wait` at least one. Raises Stopping."""
         ...
 

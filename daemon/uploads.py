@@ -17,6 +17,7 @@ from daemon.errors import Refused, Surroundings
 from daemon.identifiers import safe_stem
 from daemon.messages import (
     Acknowledge,
+    AskTwins,
     Block,
     Broken,
     Check,
@@ -29,6 +30,7 @@ from daemon.messages import (
     Reply,
     Spooled,
     Stop,
+    Twins,
     Unspooled,
 )
 from daemon.model import SMALL, Answer, Claim, Counts, End
@@ -146,11 +148,16 @@ class _Upload:
         known = self.known.result() if self.known else self.store.digests(self.claim.account, read.keys or [])
         merge = self.store.merge(read.columns, partial=self.rules.mode == "partial")
         counts = self.store.counts(self.claim.id) if self.claim.step_no else Counts()
-        job = Check(str(self.spool), self.rules, known, self.store.database.blocks, self.claim.step_no + 1)
+        unsure = isinstance(known, str) or len(known) < len(read.keys or [])  # some of its skus may be unknown
+        zeros = unsure and self.store.has_zeros(self.claim.account)
+        first = self.claim.step_no + 1
+        job = Check(str(self.spool), self.rules, known, self.store.database.blocks, first, zeros=zeros)
         for reply in self._ask(job):
             if isinstance(reply, Block):
                 counts = self.store.step(self.claim, reply, merge, read.columns, read.rows)
                 self.child.tell(Acknowledge(reply.number))
+            elif isinstance(reply, AskTwins):
+                self.child.tell(Twins(self.store.twins(self.claim.account, reply.skus)))
             elif isinstance(reply, Checked):
                 return counts
         raise Unforeseen("a child ended its check without saying so")

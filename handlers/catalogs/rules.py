@@ -65,7 +65,11 @@ class Checker:
         if aside.any():
             faults.spare(aside)
         operation, ignored = self._operation(rows, action, ragged, faults)
-        self._sku(rows, ragged if action is None else ragged | (action == "ignore").fill_null(False), faults)
+        exempt = ragged if action is None else ragged | (action == "ignore").fill_null(False)
+        self._sku(rows, exempt, faults)
+        if "_twin" in rows.columns:
+            lost = (rows["_twin"].is_not_null() & ~exempt).arg_true()
+            faults.add(lost, self._key, "R-ZEROS-LOST", rows["_twin"].gather(lost).to_list())
         self._cells(rows, ragged, faults)
         self._default(values, known)
         return self._result(rows, values, operation, ignored, faults)
@@ -78,7 +82,7 @@ class Checker:
         if action is None or action.null_count() == len(action):
             return _choose(known, "known", "new"), None
         gone = (action == "delete").fill_null(False)
-        lost = gone & ~known & ~ragged & (rows["_key"] != "")
+        lost = gone & ~known & ~ragged & (rows["_key"] != "") & _lonely(rows)
         faults.add(lost.arg_true(), self._key, "R-DELETE-UNKNOWN")
         operation = pl.select(pl.when(gone).then(pl.lit("gone")).otherwise(_choose(known, "known", "new"))).to_series()
         return operation, (lost | (action == "ignore").fill_null(False)) & ~ragged
@@ -89,14 +93,14 @@ class Checker:
         if (lengths.min() or 0) > 0 and (lengths.max() or 0) <= _SKU:  # type: ignore[operator]
             return
         faults.add(((lengths == 0) & ~exempt).arg_true(), self._key, "R-SKU-MISSING")
-        characters = keys.str.len_chars()
+        characters = rows[str(self._plan.key)].str.strip_chars().str.len_chars()  # a long key is cut
         long = ((characters > _SKU) & ~exempt).arg_true()
         faults.add(long, self._key, "R-SKU-LENGTH", characters.gather(long).cast(pl.String).to_list())
 
     def _title(self, rows: pl.DataFrame, titles: pl.Series | None, faults: Faults) -> None:
         """A new item needs a title, and only mode partial may leave that of a known one blank."""
         if titles is None:
-            unknown = ~rows["_known"] & (rows["_key"] != "")
+            unknown = ~rows["_known"] & (rows["_key"] != "") & _lonely(rows)
             faults.add(unknown.arg_true(), self._key, "R-UNKNOWN-SKU")
         elif titles.null_count():
             column = next(column for column in self._columns if column.name == "title")
@@ -189,6 +193,11 @@ class Checker:
             parts.append(pl.when(pl.col(name).is_not_null()).then(inside))
         joined = pl.concat_str(parts, separator=",", ignore_nulls=True)
         return frame.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
+
+
+def _lonely(rows: pl.DataFrame) -> pl.Series:
+    """Which rows name no sku that has lost its zeros."""
+    return rows["_twin"].is_null() if "_twin" in rows.columns else same(True, rows.height, pl.Boolean)
 
 
 def _filled(column: pl.Series, where: pl.Series, text: str) -> pl.Series:

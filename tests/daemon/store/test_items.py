@@ -151,3 +151,16 @@ def test_all_skus_are_exported_with_their_digests_in_key_order(applying: Applyin
 def test_asked_skus_alone_are_listed(applying: Applying) -> None:
     applying.apply(new=[row("a"), row("b"), row("c")])
     assert [item["sku"] for item in applying.store.items("acme", ["c", "a", "z"])] == ["a", "c"]
+
+
+def test_skus_that_differ_by_leading_zeros_only_are_found(applying: Applying) -> None:
+    store = applying.store
+    assert not store.has_zeros("acme")
+    assert store.twins("acme", ["1", "01"]) == {}
+    applying.apply(new=[row(sku) for sku in ("00", "0012", "0A", "7", "000045", "x", "0099")])
+    applying.apply(gone=["0099"])
+    assert store.has_zeros("acme")
+    assert not store.has_zeros("other")
+    asked = ["12", "012", "07", "45", "0", "000", "99", "8"]
+    assert store.twins("acme", asked) == {"12": "0012", "012": "0012", "07": "7", "45": "000045"}
+    assert store.twins("other", asked) == {}
