@@ -25,6 +25,7 @@ FORMATS: Final[dict[str, packed.Format]] = {
     **dict.fromkeys(workbook.SUFFIXES, workbook.workbook),
 }
 
+_NAME: Final = 255  # characters
 _NUMBERS: Final = frozenset(("price", "list_price", "cost", "tax_rate", "quantity", "weight"))
 
 
@@ -35,6 +36,9 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     Raises Refused with an F- or H- code, also while `records` is read.
     """
     opened = packed.read(source, suffix, rules, FORMATS)
+    long = next((place for place, name in enumerate(opened.header, 1) if len(name) > _NAME), None)
+    if long:  # a name stands in each fault of its column
+        raise refusal("H-NAME-LENGTH", value=_NAME, detail=long)
     plan = layouts.recognise(opened.header, opened.line)
     if opened.faults:
         plan = replace(plan, faults=(*plan.faults, *opened.faults))
