@@ -15,8 +15,7 @@ class Case:
     """A file `name` with `content` (bytes, or a function that writes it).
 
     `code` is that of the whole file or of a row or warning, "" for a file that is taken without a word; `says` are
-    words that its sentence must hold; `stored` is what must have come of rows that were taken, by sku. `format` is the
-    suffix the case is about where that is not the file's own.
+    words that its sentence must hold; `stored` is what must have come of rows that were taken, by sku.
     """
 
     name: str
@@ -26,11 +25,10 @@ class Case:
     stored: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     known: tuple[str, ...] = ()
     rules: Rules | None = None
-    format: str = ""
 
     @property
     def suffix(self) -> str:
-        return self.format or "." + self.name.rpartition(".")[2]
+        return "." + self.name.rpartition(".")[2]
 
 
 HEAD = b"sku,title,price,quantity\n"

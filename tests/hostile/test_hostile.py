@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from daemon.children import Child
-from handlers.catalogs import CODES, FORMATS, packed
+from handlers.catalogs import CODES, FORMATS
 from tests.hostile import answering
 from tests.hostile.cases import TEXT, Case
+from tests.hostile.containers import ARCHIVES, WORKBOOKS
+from tests.hostile.documents import JSON, XML
 
-CASES = TEXT
+CASES = {**TEXT, **WORKBOOKS, **ARCHIVES, **JSON, **XML}
+DOCUMENTS = (".json", ".ndjson", ".xml")
 MEMORY = 400 << 20  # bytes; a child that has just started has some 160 MB
-READ = {*FORMATS, *packed.SUFFIXES}
 
 
 class Harness:
@@ -53,8 +55,8 @@ def made(case: Case, folder: Path) -> Path:
 @pytest.mark.parametrize("name", CASES)
 def test_a_hostile_file_is_answered_within_bounded_memory(harness: Harness, tmp_path: Path, name: str) -> None:
     case = CASES[name]
-    if case.format and case.format not in READ:
-        pytest.skip(f"{case.format} is not read yet")
+    if case.suffix in DOCUMENTS and case.suffix not in FORMATS:
+        pytest.skip(f"{case.suffix} is not read yet")
     path, child = made(case, tmp_path), harness.child
     sender = answering.Sender(answering.by_child(child), tmp_path)
     sender.known = dict.fromkeys(case.known)
@@ -82,5 +84,6 @@ def check_sentence(case: Case, sentence: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_names_a_code_that_exists_and_what_its_sentence_says(name: str) -> None:
     case = CASES[name]
-    assert not case.code or (case.says and case.code in CODES)
-    assert case.code or case.stored
+    if case.suffix not in DOCUMENTS or case.suffix in FORMATS:
+        assert not case.code or (case.says and case.code in CODES)
+        assert case.code or case.stored
