@@ -45,7 +45,8 @@ class _Answers:
         self._catalogs = catalogs
         self._desk = desk
         self._runs = runs
-        self._own = [at for at in range(len(manifest.header)) if at not in self._plan.marks]
+        own = enumerate(manifest.header)  # a sender's own column of such a name would stand twice in his error file
+        self._own = [at for at, name in own if at not in self._plan.marks and name not in MARKS]
         pieces = [unpack(packed).with_columns(_FEW) for packed in job.faults]
         pieces = pieces or [pl.DataFrame(schema=spool.FAULTS).with_columns(_FEW)]
         self._faults = pl.concat(pieces).sort("_line", maintain_order=True)

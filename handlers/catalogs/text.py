@@ -90,6 +90,8 @@ def _header(head: bytes, suffix: str) -> Header:
     whole = head.decode("utf-8", "replace")
     physical = lines.LINE.findall(whole)
     asked = _asked(physical[0])
+    if asked and len(physical) == 1:
+        raise refusal("F-EMPTY")
     best = _Candidate(Fit(False, -1), 0, [], 0, Dialect(asked, ""))
     for dialect in _dialects(whole, asked, suffix):
         records = [_record(physical, place, dialect) for place in range(bool(asked), min(_FIRST, len(physical)))]

@@ -75,9 +75,7 @@ class Sender:
     def send(self, path: Path, rules: Rules | None = None, limits: Limits | None = None, suffix: str = "") -> Answered:
         """The answer to a file. Raises Unanswered where the daemon would have to call it a bug."""
         rules, place = rules or Rules(), str(self._folder / "spool")
-        job = Read(
-            bytes(path), suffix or safe_stem(os.fsencode(path.name))[1].lower(), place, rules, limits or Limits()
-        )
+        job = Read(bytes(path), suffix or suffix_of(path.name), place, rules, limits or Limits())
         read = self._last(job)
         if isinstance(read, Declined):
             return Answered(read.code, read.message)
@@ -233,3 +231,8 @@ def forget_peak(child: Child) -> None:
         Path(f"/proc/{child.pid}/clear_refs").write_text("5")
     except OSError:
         return
+
+
+def suffix_of(name: str) -> str:
+    """The suffix by which the daemon has a file of this name read."""
+    return safe_stem(os.fsencode(name))[1].lower()

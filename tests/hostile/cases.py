@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.messages import Rules
+from daemon.messages import Limits, Rules
 
 Content = bytes | Callable[[Path], object]
 
@@ -25,6 +25,7 @@ class Case:
     stored: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     known: tuple[str, ...] = ()
     rules: Rules | None = None
+    limits: Limits | None = None
 
     @property
     def suffix(self) -> str:
@@ -64,6 +65,7 @@ NAMES = {
 
 BYTES = {
     "nothing": Case("a.csv", b"", "F-EMPTY", ("empty", "header line")),
+    "a first line for spreadsheets alone": Case("a.csv", b"sep=;", "F-EMPTY", ("empty",)),
     "blanks only": Case("a.csv", b" \r\n\t\r\n" * 50, "F-EMPTY", ("empty",)),
     "a header alone": Case("a.csv", HEAD, "F-NO-ROWS", ("no row below", "send it again")),
     "a NUL byte": Case("a.csv", GOOD + b"B,La\0mp,1,1\n", "F-NUL", ("Line 3", "UTF-8")),
@@ -170,4 +172,26 @@ VALUES = {
         "a.csv", b"sku,title,url\nA,Lamp,javascript:alert(1)\n", "R-URL", ("url", "https://")),
 }  # fmt: skip
 
-TEXT = {**NAMES, **BYTES, **ENCODINGS, **VALUES}
+MISTAKES = {
+    "more rows than allowed": Case("a.csv", GOOD * 2, "F-ROWS", ("1 rows", "split it"), limits=Limits(rows=1)),
+    "a column nobody knows": Case(
+        "a.csv", b"sku,title,colour\nA,Lamp,red\n", "H-UNKNOWN-COLUMN", ("colour", "Correct")),
+    "a column without a name": Case("a.csv", b"sku,title,\nA,Lamp,red\n", "H-BLANK-COLUMN", ("column 3", "Give")),
+    "a delimiter in a cell without quotes": Case(
+        "a.csv", b"sku,title\nA,Lamp, green\n", "R-CELLS", ("2 cells", "has 3", "quote cells")),
+    "the same sku on two lines": Case("a.csv", b"sku,title\nA,a\nA,b\n", "R-DOUBLED-SKU", ("“A”", "line 3", "ignored")),
+    "no sku in a row": Case("a.csv", b"sku,title\n,Lamp\n", "R-SKU-MISSING", ("sku is blank", "every row needs")),
+    "a sku nobody knows": Case("a.csv", b"sku,quantity\nA,1\n", "R-UNKNOWN-SKU", ("“A”", "send a title")),
+    "a new item without a title": Case("a.csv", b"sku,title\nA,\n", "R-TITLE-MISSING", ("title is blank", "write")),
+    "a brand of 3,000 signs": Case(
+        "a.csv", b"sku,title,brand\nA,Lamp," + b"x" * 3000 + b"\n", "R-LENGTH", ("brand", "3000", "shorten it")),
+    "a tax rate of 1900": Case("a.csv", b"sku,title,tax_rate\nA,Lamp,1900\n", "R-PERCENT", ("1900", "from 0 to 100")),
+    "a currency by its sign": Case("a.csv", "sku,title,currency\nA,Lamp,€\n".encode(), "R-CURRENCY", ("€", "EUR")),
+    "a weight in stones": Case("a.csv", b"sku,title,weight\nA,Lamp,3 st\n", "R-UNIT", ("st", "use kg")),
+    "a language in words": Case("a.csv", b"sku,title,language\nA,Lamp,german!\n", "R-LANGUAGE", ("german!", "en, de")),
+    "an action nobody knows": Case("a.csv", b"sku,title,action\nA,Lamp,destroy\n", "R-ACTION", ("destroy", "delete")),
+    "deleting what is not there": Case(
+        "a.csv", b"sku,title,action\nA,,delete\n", "R-DELETE-UNKNOWN", ("“A”", "correct the sku")),
+}  # fmt: skip
+
+TEXT = {**NAMES, **BYTES, **ENCODINGS, **VALUES, **MISTAKES}

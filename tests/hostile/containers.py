@@ -125,6 +125,9 @@ WORKBOOKS = {
         "a.xlsx", book(row(2, "A", "Lamp", '<c r="C2" t="e"><v>#DIV/0!</v></c>')), "R-NUMBER", ("#DIV/0!", "price")),
     "a formula without its result": Case(
         "a.xlsx", book(row(2, "A", "Lamp", '<c r="C2"><f>1+1</f></c>')), "F-FORMULA", ("Row 2", "save it")),
+    "a second sheet": Case(
+        "a.xlsx", lambda path: handmade(path, sheet(LAMPS), sheet(row(1, "x"))), "H-OTHER-SHEETS", ("S2",
+        "Only the first")),
     "every sheet hidden": Case(
         "a.xlsx", lambda path: handmade(path, sheet(LAMPS), states=("hidden",)), "F-NO-SHEET", ("hidden",
         "show the one")),

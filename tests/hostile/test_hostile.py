@@ -61,7 +61,7 @@ def test_a_hostile_file_is_answered_within_bounded_memory(harness: Harness, tmp_
     sender = answering.Sender(answering.by_child(child), tmp_path)
     sender.known = dict.fromkeys(case.known)
     answering.forget_peak(child)
-    answered = sender.send(path, case.rules)
+    answered = sender.send(path, case.rules, case.limits)
     assert child.alive
     assert answering.peak(child) < MEMORY
     assert answered.codes() >= {case.code} - {""}
