@@ -176,9 +176,9 @@ _TABLE = (
     Code(
         "R-GTIN",
         ERROR,
-        "“{value}” in {field} is no GTIN: {detail}.",
+        "“{value}” in {field} cannot be right: {detail}; copy it anew, into a column formatted as text.",
         "A GTIN has 8, 12, 13 or 14 digits, the last of them a check digit; spreadsheets like to spoil long "
-        "numbers (4.00638E+12).",
+        "numbers, and skus that look like numbers (4.00638E+12).",
         "Copy the number from the package; in a spreadsheet format the column as text.",
     ),
     Code(

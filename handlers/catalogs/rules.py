@@ -6,12 +6,13 @@ import polars as pl
 
 from daemon.messages import Rules
 from daemon.records import Checked, Plan
-from handlers.catalogs import numbers, readings
+from handlers.catalogs import cells, numbers, readings
 from handlers.catalogs.codes import CODES, ERROR
 from handlers.catalogs.values import Column, Faults, read_distinct, read_each, read_rest, same
 
 _BULK = 32  # rows from which reading in bulk costs less than cell by cell
 _SKU = 128  # characters
+_POWER = r"^[0-9](?:[.,][0-9]+)?E\+[0-9]+$"
 _ERRORS = [code.name for code in CODES.values() if code.severity == ERROR]
 _NOTHING_TOLD = pl.DataFrame(schema={"_line": pl.UInt32, "field": pl.String, "code": pl.String, "detail": pl.String})
 
@@ -67,6 +68,7 @@ class Checker:
         operation, ignored = self._operation(rows, action, ragged, faults)
         exempt = ragged if action is None else ragged | (action == "ignore").fill_null(False)
         self._sku(rows, exempt, faults)
+        self._spoilt(rows, exempt, faults)
         if "_twin" in rows.columns:
             lost = (rows["_twin"].is_not_null() & ~exempt).arg_true()
             faults.add(lost, self._key, "R-ZEROS-LOST", rows["_twin"].gather(lost).to_list())
@@ -96,6 +98,13 @@ class Checker:
         characters = rows[str(self._plan.key)].str.strip_chars().str.len_chars()  # a long key is cut
         long = ((characters > _SKU) & ~exempt).arg_true()
         faults.add(long, self._key, "R-SKU-LENGTH", characters.gather(long).cast(pl.String).to_list())
+
+    def _spoilt(self, rows: pl.DataFrame, exempt: pl.Series, faults: Faults) -> None:
+        """An unknown sku such as 4.00638E+12 is another's, as a spreadsheet shows it: it must not become an item."""
+        keys = rows["_key"]
+        if keys.str.contains("E+", literal=True).any():
+            spoilt = (keys.str.contains(_POWER) & ~rows["_known"] & ~exempt).arg_true()
+            faults.add(spoilt, self._key, "R-GTIN", [cells.SPOILT] * len(spoilt))
 
     def _title(self, rows: pl.DataFrame, titles: pl.Series | None, faults: Faults) -> None:
         """A new item needs a title, and only mode partial may leave that of a known one blank."""

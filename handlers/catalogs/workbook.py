@@ -14,7 +14,7 @@ from handlers.catalogs import layouts, lines
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.parts import Place, Workbook
 from handlers.catalogs.sheets import FIRST, Row, Sheet
-from handlers.catalogs.shown import Thousandth
+from handlers.catalogs.shown import Shortened, Thousandth
 
 SUFFIXES: Final = (".xlsx",)
 
@@ -113,8 +113,9 @@ class _Records:
         self._sheet, self._rest = begun.sheet, begun.rest
         self._line, self._limits = line, limits
         self._width = len(header)
-        columns = layouts.recognise(header, line).columns
-        self._exact = [place for place, name in columns.items() if name.partition(":")[0] in _NUMBERS]
+        plan = layouts.recognise(header, line)
+        self._key = plan.key
+        self._exact = [place for place, name in plan.columns.items() if name.partition(":")[0] in _NUMBERS]
         names = [(str(place), pa.string()) for place in range(self._width)]
         beside = [("_line", pa.uint32()), ("_cells", pa.uint32()), ("_surplus", pa.string())]
         self._schema = pa.schema([*names, *beside])
@@ -138,6 +139,9 @@ class _Records:
                 cell = cells[place]
                 if isinstance(cell, Thousandth):
                     cells[place] = cell.unmistakable()
+            key = cells[self._key]
+            if isinstance(key, Shortened):
+                cells[self._key] = key.shown()
             rows.append(cells)
             numbers.append(number)
             total += 1

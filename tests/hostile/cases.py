@@ -138,6 +138,8 @@ VALUES = {
     "leading zeros too many": Case("a.csv", b"sku,quantity\n00123,5\n", "R-ZEROS-LOST", ("“123”",), known=("123",)),
     "a GTIN as a spreadsheet spoils it": Case(
         "a.csv", b"sku,title,gtin\nA,Lamp,4.00638E+12\n", "R-GTIN", ("4.00638E+12", "gtin")),
+    "a sku as a spreadsheet spoils it": Case(
+        "a.csv", b"sku,title\n4.00638E+12,Lamp\n", "R-GTIN", ("4.00638E+12", "sku", "as text")),
     "a price as a spreadsheet spoils it": Case("a.csv", row("4.00638E+12"), "R-NUMBER", ("4.00638E+12", "price")),
     "thousands and decimals as Germans write them": Case("a.csv", row("1.234,56"), stored=priced(12345600)),
     "thousands and decimals as Americans write them": Case("a.csv", row('"1,234.56"'), stored=priced(12345600)),
