@@ -67,7 +67,7 @@ BYTES = {
     "nothing": Case("a.csv", b"", "F-EMPTY", ("empty", "header line")),
     "a first line for spreadsheets alone": Case("a.csv", b"sep=;", "F-EMPTY", ("empty",)),
     "blanks only": Case("a.csv", b" \r\n\t\r\n" * 50, "F-EMPTY", ("empty",)),
-    "a header alone": Case("a.csv", HEAD, "F-NO-ROWS", ("no row below", "send it again")),
+    "a header alone": Case("a.csv", HEAD, "F-NO-ROWS", ("no row", "send it again")),
     "a NUL byte": Case("a.csv", GOOD + b"B,La\0mp,1,1\n", "F-NUL", ("Line 3", "UTF-8")),
     "nothing but NUL bytes": Case("a.csv", bytes(1 << 20), "F-NUL", ("Line 1",)),
     "NUL bytes behind the rows": Case("a.csv", GOOD + bytes(4096), "F-NUL", ("Line 3",)),
@@ -100,13 +100,13 @@ BYTES = {
         "F-COLUMNS", ("1000", "leave some out")),
     "a million cells below a short header": Case(
         "a.csv", GOOD + b"B" + b",x" * 1_000_000 + b"\n", "R-CELLS", ("4 cells", "1000001")),
-    "a line of 60 MB": Case("a.csv", b"sku" * 20_000_000, "H-NO-COLUMNS", ("first ten lines",)),
+    "a line of 60 MB": Case("a.csv", b"sku" * 20_000_000, "H-NO-COLUMNS", ("column we know",)),
     "two columns that fold to one name": Case(
         "a.csv", b"sku,List Price,list_price\nA,1,2\n",
         "H-DOUBLED-COLUMN", ("“List Price” and “list_price”", "keep one")),
     "the same column twice": Case("a.csv", b"sku,price,price\nA,1,2\n", "H-DOUBLED-COLUMN", ("keep one",)),
     "no known column": Case(
-        "a.csv", b"colour,shape\nred,round\n", "H-NO-COLUMNS", ("first ten lines", "sku,title,price")),
+        "a.csv", b"colour,shape\nred,round\n", "H-NO-COLUMNS", ("column we know", "sku,title,price")),
     "no sku": Case("a.csv", b"title,price\nLamp,1\n", "H-NO-HEADER", ("title, price", "add a column “sku”")),
 }  # fmt: skip
 
