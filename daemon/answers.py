@@ -109,7 +109,7 @@ class _Answers:
         for (field,), some in faults.group_by("field", maintain_order=True):
             at = self._manifest.header.index(field) if field in self._manifest.header else -1
             cells = rows.select("_line", value=rows[str(at)] if at >= 0 else pl.lit(""))
-            cells = cells.with_columns(pl.col("value").str.slice(0, _SHOWN))
+            cells = cells.with_columns(pl.col("value").fill_null("").str.slice(0, _SHOWN))
             pieces.append(some.join(cells, on="_line", maintain_order="left").with_columns(_at=pl.lit(at)))
         return pl.concat(pieces).sort("_line", "_at", maintain_order=True)
 
