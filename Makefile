@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check demo bench kill9 faults build pins clean
+.PHONY: help test lint check demo bench kill9 faults generated docs build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -36,6 +36,12 @@ kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count
 
 faults: .venv/ready ## strike every call of one scenario in turn, from below (COUNT=1000: so many points), and pairs of deaths
 	@$(BIN)/python -m tests.reliability.faults --count $(COUNT) --pairs 144
+
+generated: .venv/ready ## send COUNT=1000 generated files of each format, and count the answers (SEED=1 repeats)
+	@$(BIN)/python -m tests.hostile.generated --count $(COUNT) $(if $(SEED),--seed $(SEED))
+
+docs: .venv/ready ## write docs/codes.md anew from the tables of codes
+	@$(BIN)/python -m tests.codes_page > docs/codes.new && mv docs/codes.new docs/codes.md
 
 build: .venv/ready ## sdist, and the wheel from it, into dist/
 	$(BIN)/python -m build --no-isolation

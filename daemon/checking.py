@@ -8,11 +8,11 @@ import msgspec
 import polars as pl
 
 import daemon
-from daemon import blocks, spool
+from daemon import blocks, spool, twins
 from daemon.faults import FAULTS, pack
 from daemon.known import Known
 from daemon.lots import Lot, Lots
-from daemon.messages import Block, Check, Checked
+from daemon.messages import AskTwins, Block, Check, Checked, Twins
 from daemon.records import Catalogs
 from daemon.runs import Runs
 from daemon.spool import Desk, Manifest
@@ -24,6 +24,7 @@ WARNINGS = 10_000  # of a file are told, the others are counted
 _PIECE = 10_000  # rows that go through the rules at once
 _SKU = 128  # characters that one may have
 _DOUBLED = "R-DOUBLED-SKU"
+_ZEROS = "R-ZEROS-LOST"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
 _NO_SKUS = pl.Series("sku", dtype=pl.String)
 _NO_FAULTS = pl.DataFrame(schema=FAULTS)
@@ -65,6 +66,7 @@ class _Checking:
         self._missing = _NO_SKUS
         self._writer = ThreadPoolExecutor(1)
         self._written: tuple[Block, Future[None]] | None = None  # what the writer has in hand
+        self._twins: list[dict[str, str]] = []
 
     def all(self, lots: Lots) -> Checked:
         """Every block, each written in a thread while the rules look at the next."""
@@ -130,11 +132,22 @@ class _Checking:
             blocks.write(block.path, self._job.blocks, rows, further)
 
     def _await(self, block: int) -> None:
-        for message in self._desk.listen():
-            self._forget(message.block)
+        self._hear()
         while self._acknowledged < block:
-            for message in self._desk.listen(wait=True):
+            self._hear(wait=True)
+
+    def _hear(self, wait: bool = False) -> None:
+        for message in self._desk.listen(wait):
+            if isinstance(message, Twins):
+                self._twins.append(message.known)
+            else:
                 self._forget(message.block)
+
+    def _ask_twins(self, skus: list[str]) -> dict[str, str]:
+        self._desk.tell(AskTwins(skus))
+        while not self._twins:
+            self._hear(wait=True)
+        return self._twins.pop()
 
     def _forget(self, block: int) -> None:
         for number in range(self._acknowledged + 1, min(block, self._told) + 1):
@@ -150,6 +163,9 @@ class _Checking:
         digest = (records["_digest"] ^ self._salt).alias("digest")
         known, stored = self._known.of(self._skus(lot))
         changed = pl.DataFrame([records["_at"], records["_line"], digest, known.alias("_known")])
+        if alike := twins.find(self._skus(lot), known, self._job.zeros, self._ask_twins):
+            twin = keys.replace_strict(alike, default=None, return_dtype=pl.String)
+            changed = changed.with_columns(twin.alias("_twin"))
         settled = known & (digest == stored)
         if self._tongues:
             settled |= self._tongues.are_other(keys)
@@ -193,9 +209,10 @@ class _Checking:
         return lot.records["_key"].filter(lot.records["_line"].is_in(idle.implode()))
 
     def _unreadable(self, lot: Lot, faults: pl.DataFrame) -> int:
-        """How many rejected lines say a sku that can be nobody's: whom they stand for is not known."""
+        """How many rejected lines say a sku that can be nobody's, or lost zeros: whom they stand for is not known."""
         keys = lot.records["_key"]
-        odd = lot.records["_line"].filter((keys == "") | (keys.str.len_chars() > _SKU))
+        lost = lot.records["_line"].is_in(faults["_line"].filter(faults["code"] == _ZEROS).implode())
+        odd = lot.records["_line"].filter((keys == "") | (keys.str.len_chars() > _SKU) | lost)
         return int(odd.is_in(faults["_line"].filter(self._errors(faults)).implode()).sum())
 
     def _errors(self, faults: pl.DataFrame) -> pl.Series:
@@ -211,7 +228,8 @@ class _Checking:
         return pl.concat([rows for rows, _ in pieces]), pl.concat([faults for _, faults in pieces])
 
     def _piece(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        sent = lot.source.rows(changed["_at"]).hstack([changed["_known"]])
+        told = [changed[name] for name in ("_known", "_twin") if name in changed.columns]
+        sent = lot.source.rows(changed["_at"]).hstack(told)
         checked = self._catalogs.check(sent, self._manifest.plan, self._job.rules, self._manifest.seen)
         lines, digest = changed["_line"], changed["digest"]
         if len(checked.faults):

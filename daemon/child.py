@@ -37,6 +37,7 @@ from daemon.messages import (
     Rules,
     Spooled,
     Stopped,
+    Twins,
     Unspooled,
 )
 from daemon.records import Catalogs
@@ -62,10 +63,10 @@ class Wire:
     def tell(self, reply: Reply) -> None:
         self._channel.send(reply)
 
-    def listen(self, wait: bool = False) -> list[Acknowledge]:
-        heard: list[Acknowledge] = []
+    def listen(self, wait: bool = False) -> list[Acknowledge | Twins]:
+        heard: list[Acknowledge | Twins] = []
         while message := self._channel.receive(None if wait and not heard else 0):
-            if isinstance(message, Acknowledge):
+            if isinstance(message, Acknowledge | Twins):
                 heard.append(message)
             else:
                 raise Stopping

@@ -68,6 +68,7 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     rows: int = 40_000  # at most so many in a block: some 80 ms of a transaction, while small writes wait
     missing: bool = False  # tell the known skus that stand in no row of the file; `known` has all of them
     named: bool = False  # tell the known skus of rows that are rejected or ask for nothing, too
+    zeros: bool = False  # the account has skus that begin with 0, so that a sent one may have lost its own
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
@@ -103,6 +104,12 @@ class Acknowledge(msgspec.Struct, frozen=True, tag=True):
     """The daemon has applied `block`; its files may go, and the child may work one further ahead."""
 
     block: int
+
+
+class Twins(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `AskTwins`: the known sku for each asked one that has such a twin."""
+
+    known: dict[str, str]
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -171,6 +178,12 @@ class Block(msgspec.Struct, frozen=True, tag=True):
         return {name: getattr(self, name) for name in ("new", "known", "gone", "texts", "missing", "named")}
 
 
+class AskTwins(msgspec.Struct, frozen=True, tag=True):
+    """Question during `Check`: which of these unknown all-digit skus is a known one but for leading zeros?"""
+
+    skus: list[str]
+
+
 class Checked(msgspec.Struct, frozen=True, tag=True):
     """Answer to `Check` after the last block was acknowledged."""
 
@@ -224,12 +237,13 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | Draft | List | Acknowledge | Stop
+Job = Read | Check | Render | Draft | List | Acknowledge | Twins | Stop
 Reply = (
     Progress
     | Spooled
     | Declined
     | Block
+    | AskTwins
     | Checked
     | Rendered
     | Drafted

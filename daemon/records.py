@@ -202,7 +202,8 @@ class Catalogs(Protocol):
         ...
 
     def check(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
-        """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku), `_known` (bool)."""
+        """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku), `_known` (bool),
+        and where there is one `_twin`: for an unknown sku the known one that differs by leading zeros only."""
         ...
 
     def others(self, batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:

@@ -1,6 +1,7 @@
 """Reads a claimed file into a spool of ours: runs of records as sent, each sorted by key, and a manifest of them."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from typing import Protocol
@@ -14,7 +15,7 @@ from daemon.beside import find_fault
 from daemon.codes import sentence
 from daemon.errors import Refused
 from daemon.keys import TONGUE, of_cells, with_tongues
-from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
+from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled, Twins
 from daemon.records import Catalogs, Opened, Plan, Source
 
 RUN_BYTES = 8 << 20
@@ -33,7 +34,7 @@ class Desk(Protocol):
 
     def tell(self, reply: Reply) -> None: ...
 
-    def listen(self, wait: bool = False) -> list[Acknowledge]:
+    def listen(self, wait: bool = False) -> Sequence[Acknowledge | Twins]:
         """What has come in meanwhile; with `wait` at least one. Raises Stopping."""
         ...
 

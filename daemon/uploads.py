@@ -21,6 +21,7 @@ from daemon.errors import Refused, Stopped, Surroundings
 from daemon.identifiers import safe_stem
 from daemon.messages import (
     Acknowledge,
+    AskTwins,
     Block,
     Broken,
     Check,
@@ -37,6 +38,7 @@ from daemon.messages import (
     Reply,
     Spooled,
     Stop,
+    Twins,
     Unspooled,
 )
 from daemon.model import SMALL, Answer, Claim, Counts, End
@@ -180,15 +182,18 @@ class _Upload:
         done = self.claim.step_no
         counts = self.store.counts(self.claim.id) if done else Counts()
         replace, named = self.mode == "replace", self.store.has_held(self.claim.account_id)
-        job = Check(
-            str(self.spool), self.rules, known, self.store.database.blocks, done + 1, missing=replace, named=named
-        )
+        unsure = isinstance(known, str) or len(known) < len(read.keys or [])  # some of its skus may be unknown
+        zeros = unsure and self.store.has_zeros(self.claim.account)
+        kind = self.store.database.blocks
+        job = Check(str(self.spool), self.rules, known, kind, done + 1, missing=replace, named=named, zeros=zeros)
         removing = replace or done > 0  # an earlier attempt may have staged something
         for reply in self._ask(job):
             if isinstance(reply, Block):
                 counts = self.store.step(self.claim, reply, merge, read.columns, read.rows)
                 self.child.tell(Acknowledge(reply.number))
                 removing = removing or reply.gone > 0
+            elif isinstance(reply, AskTwins):
+                self.child.tell(Twins(self.store.twins(self.claim.account, reply.skus)))
             elif isinstance(reply, Checked):
                 return self._remove(reply.blocks, read.rows) if removing else (counts, None)
         raise Unforeseen("a child ended its check without saying so")

@@ -24,6 +24,7 @@ from daemon.store import (
     translations,
     uploads,
     views,
+    zeros,
 )
 from daemon.store.holds import Holds
 from daemon.store.postgres import PostgresDatabase
@@ -193,6 +194,16 @@ class Store(Holds):
         """Of these skus those the account has, with the digest of the line each came from."""
         with self.database.read() as connection:
             return items.find_digests(connection, accounts.id_of(connection, account), keys)
+
+    def has_zeros(self, account: str) -> bool:
+        """Whether a sku of the account begins with 0."""
+        with self.database.read() as connection:
+            return zeros.is_there(connection, accounts.id_of(connection, account))
+
+    def twins(self, account: str, skus: Sequence[str]) -> dict[str, str]:
+        """For all-digit skus the ones the account has that differ by leading zeros only."""
+        with self.database.read() as connection:
+            return zeros.find_twins(connection, accounts.id_of(connection, account), skus)
 
     def count_items(self, account: str) -> int:
         """How many items the account has."""

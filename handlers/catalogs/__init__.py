@@ -44,6 +44,7 @@ FORMATS: Final[dict[str, packed.Format]] = {
 }
 
 _SPARSE: Final = frozenset(("json", "ndjson", "xml"))  # formats whose records each have fields of their own
+_NAME: Final = 255  # characters
 
 
 def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
@@ -55,6 +56,9 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     opened = packed.read(source, suffix, rules, FORMATS)
     if "_line" in opened.header and "_codes" in opened.header:
         opened = replace(opened, header=tuple(taken_off(name) for name in opened.header))
+    long = next((place for place, name in enumerate(opened.header, 1) if len(name) > _NAME), None)
+    if long:  # a name stands in each fault of its column
+        raise refusal("H-NAME-LENGTH", value=_NAME, detail=long)
     plan = layouts.recognise(opened.header, opened.line, rules.mappings)
     if opened.format in _SPARSE:
         plan = replace(plan, sparse=True)

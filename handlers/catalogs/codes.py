@@ -99,16 +99,23 @@ _TABLE = (
         "Rename or remove one of the two.",
     ),
     Code(
+        "H-NAME-LENGTH",
+        ERROR,
+        "The name of column {detail} in the header is longer than {value} characters; shorten it.",
+        "A name in the header is longer than any name is: mostly a cell without its closing quote, or a text.",
+        "Shorten the name; check that the first line of the file is a header.",
+    ),
+    Code(
         "H-UNKNOWN-COLUMN",
         WARNING,
-        "We do not know these columns and keep them as attributes: {field}.",
+        "We do not know these columns and keep them as attributes: {field}. Correct a name that is only misspelt.",
         "The header holds names that are no columns of ours.",
         "Nothing, if they are meant as attributes; else correct the names.",
     ),
     Code(
         "H-BLANK-COLUMN",
         WARNING,
-        "Columns without a name are not read: column {detail}.",
+        "Columns without a name are not read: column {detail}. Give each a name, or remove it.",
         "The header has blank cells.",
         "Give each column a name, or remove it.",
     ),
@@ -156,6 +163,14 @@ _TABLE = (
         "Send the item in the account's language, in the same file or before; or set the account's language.",
     ),
     Code(
+        "R-ZEROS-LOST",
+        ERROR,
+        "We have no item “{value}”, but “{detail}”: the zeros at the beginning differ; write the sku with the zeros "
+        "it has.",
+        "A spreadsheet took the sku for a number and dropped its leading zeros, or a program filled it up with some.",
+        "Format the column as text before the file is opened or saved, and write the zeros back.",
+    ),
+    Code(
         "R-TITLE-MISSING",
         ERROR,
         "The title is blank; write the title of the item (mode partial leaves the title of known items as it is).",
@@ -165,16 +180,16 @@ _TABLE = (
     Code(
         "R-LENGTH",
         ERROR,
-        "{field} is longer than allowed: {detail}.",
+        "{field} is longer than allowed: {detail}; shorten it.",
         "A text has more characters than its column may hold.",
         "Shorten the text.",
     ),
     Code(
         "R-GTIN",
         ERROR,
-        "“{value}” in {field} is no GTIN: {detail}.",
+        "“{value}” in {field} cannot be right: {detail}; copy it anew, into a column formatted as text.",
         "A GTIN has 8, 12, 13 or 14 digits, the last of them a check digit; spreadsheets like to spoil long "
-        "numbers (4.00638E+12).",
+        "numbers, and skus that look like numbers (4.00638E+12).",
         "Copy the number from the package; in a spreadsheet format the column as text.",
     ),
     Code(
@@ -252,21 +267,21 @@ _TABLE = (
     Code(
         "R-PRICE-ZERO",
         WARNING,
-        "{field} is 0: it is stored, but an item is never offered at that price.",
+        "{field} is 0: it is stored, but never offered; write the price, or leave the cell blank.",
         "A price of 0 is mostly a mistake.",
         "Write the price, or leave the cell blank.",
     ),
     Code(
         "R-QUANTITY-NEGATIVE",
         WARNING,
-        "“{value}” in {field} is negative and was read as 0.",
+        "“{value}” in {field} is negative and was read as 0; write 0 if there is none.",
         "Stock below zero, as systems write it that have oversold.",
         "Nothing, or write 0.",
     ),
     Code(
         "R-DELETE-UNKNOWN",
         WARNING,
-        "“{value}” cannot be deleted: we have no such item.",
+        "“{value}” cannot be deleted: we have no such item; correct the sku, or leave the row out.",
         "A row with the action delete names an item that does not exist, or no longer does.",
         "Nothing, or correct the sku.",
     ),

@@ -93,7 +93,7 @@ TABLE: Final = (
         "F-ROW-SIZE",
         "error",
         "Row {detail} has more than {value} bytes; shorten its texts and send the file again.",
-        "The cells of one row are together larger than we read.",
+        "The cells of one row, or the names of the header, are together larger than we read.",
         "Shorten the texts of that row.",
     ),
     Code(

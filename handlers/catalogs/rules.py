@@ -6,12 +6,13 @@ import polars as pl
 
 from daemon.messages import Rules
 from daemon.records import Checked, Plan
-from handlers.catalogs import numbers, readings
+from handlers.catalogs import cells, numbers, readings
 from handlers.catalogs.codes import CODES, ERROR
 from handlers.catalogs.values import Column, Faults, read_distinct, read_each, read_rest, same
 
 _BULK = 32  # rows from which reading in bulk costs less than cell by cell
 _SKU = 128  # characters
+_POWER = r"^[0-9](?:[.,][0-9]+)?E\+[0-9]+$"
 _ERRORS = [code.name for code in CODES.values() if code.severity == ERROR]
 _NOTHING_TOLD = pl.DataFrame(schema={"_line": pl.UInt32, "field": pl.String, "code": pl.String, "detail": pl.String})
 
@@ -73,7 +74,12 @@ class Checker:
         if aside.any():
             faults.spare(aside)
         operation, ignored = self._operation(rows, action, ragged, faults)
-        self._sku(rows, ragged if action is None else ragged | (action == "ignore").fill_null(False), faults)
+        exempt = ragged if action is None else ragged | (action == "ignore").fill_null(False)
+        self._sku(rows, exempt, faults)
+        self._spoilt(rows, exempt, faults)
+        if "_twin" in rows.columns:
+            lost = (rows["_twin"].is_not_null() & ~exempt).arg_true()
+            faults.add(lost, self._key, "R-ZEROS-LOST", rows["_twin"].gather(lost).to_list())
         self._cells(rows, ragged, faults)
         self._default(values, known)
         return self._result(rows, values, operation, ignored, faults, beside)
@@ -103,7 +109,7 @@ class Checker:
         if action is None or action.null_count() == len(action):
             return _choose(known, "known", "new"), None
         gone = (action == "delete").fill_null(False)
-        lost = gone & ~known & ~ragged & (rows["_key"] != "")
+        lost = gone & ~known & ~ragged & (rows["_key"] != "") & _lonely(rows)
         faults.add(lost.arg_true(), self._key, "R-DELETE-UNKNOWN")
         operation = pl.select(pl.when(gone).then(pl.lit("gone")).otherwise(_choose(known, "known", "new"))).to_series()
         return operation, (lost | (action == "ignore").fill_null(False)) & ~ragged
@@ -114,14 +120,21 @@ class Checker:
         if (lengths.min() or 0) > 0 and (lengths.max() or 0) <= _SKU:  # type: ignore[operator]
             return
         faults.add(((lengths == 0) & ~exempt).arg_true(), self._key, "R-SKU-MISSING")
-        characters = keys.str.len_chars()
+        characters = rows[str(self._plan.key)].str.strip_chars().str.len_chars()  # a long key is cut
         long = ((characters > _SKU) & ~exempt).arg_true()
         faults.add(long, self._key, "R-SKU-LENGTH", characters.gather(long).cast(pl.String).to_list())
+
+    def _spoilt(self, rows: pl.DataFrame, exempt: pl.Series, faults: Faults) -> None:
+        """An unknown sku such as 4.00638E+12 is another's, as a spreadsheet shows it: it must not become an item."""
+        keys = rows["_key"]
+        if keys.str.contains("E+", literal=True).any():
+            spoilt = (keys.str.contains(_POWER) & ~rows["_known"] & ~exempt).arg_true()
+            faults.add(spoilt, self._key, "R-GTIN", [cells.SPOILT] * len(spoilt))
 
     def _title(self, rows: pl.DataFrame, titles: pl.Series | None, faults: Faults) -> None:
         """A new item needs a title, and only mode partial may leave that of a known one blank."""
         if titles is None:
-            unknown = ~rows["_known"] & (rows["_key"] != "")
+            unknown = ~rows["_known"] & (rows["_key"] != "") & _lonely(rows)
             faults.add(unknown.arg_true(), self._key, "R-UNKNOWN-SKU")
         elif titles.null_count():
             column = next(column for column in self._columns if column.name == "title")
@@ -215,6 +228,11 @@ class Checker:
             parts.append(pl.when(pl.col(name).is_not_null()).then(inside))
         joined = pl.concat_str(parts, separator=",", ignore_nulls=True)
         return frame.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
+
+
+def _lonely(rows: pl.DataFrame) -> pl.Series:
+    """Which rows name no sku that has lost its zeros."""
+    return rows["_twin"].is_null() if "_twin" in rows.columns else same(True, rows.height, pl.Boolean)
 
 
 def _filled(column: pl.Series, where: pl.Series, text: str) -> pl.Series:

@@ -17,10 +17,11 @@ _LONG = 20  # places beyond which a number stays in powers of ten
 _DAY = 86_400
 _LAST_DAY = 2_958_465  # 9999-12-31
 
-# Of the formats that a workbook need not spell out, those that show a date, a time or a percentage.
+# Of the formats that a workbook need not spell out, those that show a date, a time, a percentage or powers of ten.
 _BUILT_IN: Final = {
     9: "0%",
     10: "0.00%",
+    **dict.fromkeys((11, 48), "0.00E+00"),
     **dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 59)), "yyyy-mm-dd"),
     **dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47), "hh:mm:ss"),
     22: "yyyy-mm-dd hh:mm",
@@ -91,6 +92,21 @@ def _number(text: str) -> str:
     return Thousandth(text) if text[-4:-3] == "." and text.lstrip("-")[:2] != "0." else Number(text)
 
 
+class Shortened(str):
+    """A whole number whose cell shows it in powers of ten: as a sku it was once a text such as `1E5`."""
+
+    __slots__ = ()
+
+    def shown(self) -> str:
+        """As the cell shows it, but with all digits."""
+        return f"{Decimal(self).normalize(_DIGITS):E}"
+
+
+def shortened(value: str) -> str:
+    text = plain(value)
+    return Shortened(text) if text.isdigit() else text
+
+
 def percent(value: str) -> str:
     number = _read(value)
     if number is None:
@@ -151,6 +167,8 @@ def _show(code: str, first: int) -> Show | None:
     section = _SILENT.sub("", code).partition(";")[0].lower()
     if "general" in section:
         return None
+    if re.search("0e[+-]", section):
+        return shortened
     elapsed = "[" in section
     time = bool(re.search("[hs]", section))
     date = bool(re.search("[yd]", section)) or ("m" in section and not time and not elapsed)

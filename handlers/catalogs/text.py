@@ -37,8 +37,8 @@ def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK) -> Opene
     """Find encoding, dialect and header of a delimited text file; its records are read while they are asked for.
 
     `block` bytes are parsed at a time, at least four cells of the largest size; a record must not be longer.
-    Raises Refused: F-EMPTY, F-ENCODING, F-NUL, F-COLUMNS, H-NO-COLUMNS, H-NO-HEADER; while records are read also
-    F-QUOTE, F-CELL-SIZE, F-ROWS, F-NO-ROWS.
+    Raises Refused: F-EMPTY, F-ENCODING, F-NUL, F-COLUMNS, F-QUOTE, F-ROW-SIZE, H-NO-COLUMNS, H-NO-HEADER; while
+    records are read also F-CELL-SIZE, F-ROWS, F-NO-ROWS.
     """
     encoding, mark = _encoding(source, rules)
     feed = Feed(source, encoding, mark)
@@ -49,6 +49,8 @@ def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK) -> Opene
         header = _header(head, suffix, rules)
         if len(header.cells) > source.limits.columns:
             raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header.cells))
+        if header.end == len(head) >= _HEAD:  # it goes on behind what was looked at
+            raise refusal("F-ROW-SIZE", value=_HEAD, detail=header.line)
     except BaseException:
         feed.close()
         raise
@@ -88,6 +90,8 @@ def _header(head: bytes, suffix: str, rules: Rules) -> Header:
     whole = head.decode("utf-8", "replace")
     physical = lines.LINE.findall(whole)
     asked = _asked(physical[0])
+    if asked and len(physical) == 1:
+        raise refusal("F-EMPTY")
     best = _Candidate(Fit(False, -1), 0, [], 0, Dialect(asked, ""))
     tried: list[list[str]] = []
     for dialect in _dialects(whole, asked, suffix):
@@ -95,6 +99,8 @@ def _header(head: bytes, suffix: str, rules: Rules) -> Header:
         tried += [cells for cells, _ in records]
         if best.fit < Fit(True, max((len(cells) for cells, _ in records), default=0)):  # else not if it knew every name
             best = max(best, _candidate(records, bool(asked), dialect, rules), key=lambda found: found.fit)
+    if best.dialect.quote != '"' and any(cell.startswith('"') for cell in best.cells):
+        raise refusal("F-QUOTE", detail=best.place + 1)  # without its quote the line would be a header
     if not best.fit.required:
         if best.fit.known <= 0:
             raise refusal("H-NO-COLUMNS", header=synonyms.likeliest(tried))

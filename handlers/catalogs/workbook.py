@@ -14,7 +14,7 @@ from handlers.catalogs import evidence, layouts, lines, synonyms
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.parts import Place, Workbook
 from handlers.catalogs.sheets import FIRST, Row, Sheet
-from handlers.catalogs.shown import Number, Thousandth
+from handlers.catalogs.shown import Number, Shortened, Thousandth
 
 SUFFIXES: Final = (".xlsx",)
 
@@ -116,6 +116,7 @@ class _Records:
         self._width = len(header)
         plan = layouts.recognise(header, line, rules.mappings)
         numbers = [place for place, name in plan.columns.items() if name.partition(":")[0] in _NUMBERS]
+        self._keys = plan.made_of(plan.key)
         self._exact = sorted({origin for place in numbers for origin in plan.made_of(place)})
         names = [(str(place), pa.string()) for place in range(self._width)]
         beside = [("_line", pa.uint32()), ("_cells", pa.uint32()), ("_surplus", pa.string())]
@@ -143,6 +144,10 @@ class _Records:
                     cells[place] = cell.unmistakable()
                 elif not isinstance(cell, Number) and ("." in cell or "," in cell):
                     texts.append(cell)
+            for place in self._keys:
+                key = cells[place]
+                if isinstance(key, Shortened):
+                    cells[place] = key.shown()
             rows.append(cells)
             numbers.append(number)
             total += 1

@@ -153,6 +153,16 @@ def test_a_stock_file_changes_quantities_only_and_names_skus_it_does_not_know(si
     assert "S-9" in text
 
 
+def test_a_sku_that_has_lost_its_zeros_is_told_and_creates_nothing(site: Site) -> None:
+    site.handle("zeros.csv", "sku,title,quantity\n000815,One,1\n4711,Two,2\n")
+    stock = site.handle("lost.csv", "sku,quantity\n815,5\n4711,3\n")
+    assert (stock["updated"], stock["rejected"]) == ("1", "1")
+    assert [(row["sku"], row["_codes"]) for row in site.errors(stock)] == [("815", "R-ZEROS-LOST")]
+    again = site.handle("added.csv", "sku,title,action\n815,One,\n04711,Two,delete\n0815,One,ignore\n9,New,\n")
+    assert (again["created"], again["rejected"], again["ignored"]) == ("1", "2", "1")
+    assert {"815", "0815", "04711"}.isdisjoint(site.items())
+
+
 def test_the_same_file_again_is_a_duplicate_until_something_has_changed_or_force_is_said(site: Site) -> None:
     text = "sku,title,quantity\nD-1,One,1\n"
     first = site.handle("same.csv", text)

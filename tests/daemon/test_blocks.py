@@ -2,6 +2,7 @@
 
 import csv
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +12,7 @@ from adbc_driver_manager import Error as DriverError
 
 from daemon import blocks, checking
 from daemon.faults import FAULTS, pack, unpack
-from daemon.messages import Acknowledge, Block, Check, Reply, Rules
+from daemon.messages import Acknowledge, AskTwins, Block, Check, Reply, Rules, Twins
 from tests.daemon.test_spool import CATALOGS, Sink, read, write
 
 ROWS = pl.DataFrame(
@@ -178,6 +179,25 @@ def test_known_items_are_read_from_a_file_beside_the_records(tmp_path: Path, kin
     checking.check(Check(str(place), Rules(), str(known), kind, 2, 100), CATALOGS, sink)
     counts = [(told.number, told.new, told.unchanged) for told in sink.told if isinstance(told, Block)]
     assert counts == [(2, 0, 100), (3, 0, 100)]
+
+
+class Asked(Sink):
+    """A desk that also answers which skus have lost their zeros."""
+
+    def listen(self, wait: bool = False) -> Sequence[Acknowledge | Twins]:
+        asked = [told.skus for told in self.told if isinstance(told, AskTwins)]
+        return [Acknowledge(1_000_000), Twins({sku: f"0{sku}" for sku in asked[-1]})] if wait else []
+
+
+@pytest.mark.parametrize(("zeros", "asked"), [(True, [["01", "2"]]), (False, [["01"]])])
+def test_only_unknown_all_digit_skus_that_may_have_a_twin_are_asked_for(
+    tmp_path: Path, zeros: bool, asked: list[list[str]]
+) -> None:
+    rows = [["sku", "title"], ["01", "x"], ["2", "x"], ["3", "x"], ["4a", "x"], ["", "x"], ["x", "x"]]
+    read(write(tmp_path / "a.csv", rows))
+    desk = Asked()
+    checking.check(Check(str(tmp_path / "a.spool"), Rules(), {"3": 1}, "sqlite", zeros=zeros), CATALOGS, desk)
+    assert [told.skus for told in desk.told if isinstance(told, AskTwins)] == asked
 
 
 def test_file_of_known_items_may_be_empty(tmp_path: Path) -> None:

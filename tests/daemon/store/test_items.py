@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from daemon.model import Claim, Counts, End
 from daemon.store import Store
@@ -51,6 +52,11 @@ class Applying:
         while self.store.take(self.held, KINDS, step=self.number, total=10):
             self.number += 1
         self.counts = self.store.counts(self.held.id)
+
+    def delete(self, sku: str) -> None:
+        """Mark an item as deleted, as a removal does in the end."""
+        gone = text("update item set deleted_at = 1 where sku = :sku")
+        self.store.database.write(lambda connection: connection.execute(gone, {"sku": sku}))
 
     def stored(self) -> dict[str, dict[str, Any]]:
         """The account's items by sku, without what is null."""
@@ -225,6 +231,19 @@ def test_a_sparse_row_in_mode_partial_leaves_its_blanks_too(applying: Applying) 
 
 def test_a_sparse_row_lifts_a_deleted_item_of_which_nothing_stays(applying: Applying) -> None:
     applying.apply(new=[row("a")])
-    applying.apply(gone=["a"])
+    applying.delete("a")
     applying.apply(columns=SPARSE, new=[sparse("a", 1, title="Anew")])
     assert applying.stored()["a"].keys() == {"account_id", "sku", "title", "version", "digest"}
+
+
+def test_skus_that_differ_by_leading_zeros_only_are_found(applying: Applying) -> None:
+    store = applying.store
+    assert not store.has_zeros("acme")
+    assert store.twins("acme", ["1", "01"]) == {}
+    applying.apply(new=[row(sku) for sku in ("00", "0012", "0A", "7", "000045", "x", "0099")])
+    applying.delete("0099")
+    assert store.has_zeros("acme")
+    assert not store.has_zeros("other")
+    asked = ["12", "012", "07", "45", "0", "000", "99", "8"]
+    assert store.twins("acme", asked) == {"12": "0012", "012": "0012", "07": "7", "45": "000045"}
+    assert store.twins("other", asked) == {}
