@@ -21,7 +21,17 @@ Shape = Literal["journal", "json", "readable"]
 
 PRIORITY = {"TRACE": 7, "DEBUG": 7, "INFO": 6, "SUCCESS": 5, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 COLOUR = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
-CHATTY = ("alembic", "apscheduler", "asyncio", "paramiko", "sqlalchemy", "watchdog")  # their INFO is our DEBUG
+CHATTY = (
+    "alembic",
+    "apscheduler",
+    "asyncio",
+    "httpcore2",
+    "httpx2",
+    "paramiko",
+    "pyrate_limiter",
+    "sqlalchemy",
+    "watchdog",
+)  # their INFO is our DEBUG
 
 SENSITIVE = (
     r"[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credentials?|authorization)[\w.-]*"
