@@ -157,8 +157,11 @@ class Http(Protocol):
 class Lines(Protocol):
     """All that a driver has of the outside: it opens no connection, reads no clock and sleeps by no other way."""
 
-    http: Http
-    clock: Clock
+    @property
+    def http(self) -> Http: ...
+
+    @property
+    def clock(self) -> Clock: ...
 
     def hide(self, secret: str) -> None:
         """A secret that came up on the way (a token): it will not be written anywhere."""

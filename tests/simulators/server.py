@@ -81,6 +81,11 @@ class Simulator(ABC):
         with self.lock:
             self._faults += [(fault, only)] * times
 
+    def forget_faults(self) -> None:
+        """Those that nothing has met yet."""
+        with self.lock:
+            self._faults.clear()
+
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -128,6 +133,7 @@ class Simulator(ABC):
 def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body leave apart
 
         def setup(self) -> None:
             super().setup()
