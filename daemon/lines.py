@@ -39,8 +39,12 @@ class Scrubber:
             return
         encoded = base64.b64encode(secret.encode()).decode()
         found = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], encoded}
+        log.hide(found - self._spellings)
         self._spellings |= found
-        log.hide(found)
+
+    def forget(self) -> None:
+        log.forget(self._spellings)
+        self._spellings = set()
 
     def scrub(self, text: str) -> str:
         for spelling in sorted(self._spellings, key=len, reverse=True):
@@ -89,6 +93,7 @@ class OpenLines:
 
     def close(self) -> None:
         self.http.close()
+        self._scrubber.forget()
 
     def __enter__(self) -> Self:
         return self

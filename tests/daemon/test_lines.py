@@ -236,3 +236,11 @@ def test_what_is_written_down_has_no_secret_and_no_cell(clock: FakeClock, counte
     assert "s3cr3t" not in text and "A-1" not in text
     assert [json.loads(line)["level"] for line in text.splitlines()].count("DEBUG") == 2
     assert "s3cr3t" not in said and "%2F" not in said and "\n" not in said and len(said) <= 300
+
+
+def test_a_secret_is_hidden_in_the_log_while_somebody_works_with_it(clock: FakeClock) -> None:
+    with TestLines(clock, secrets=["s3cr3t-canary"]):
+        with TestLines(clock, secrets=["s3cr3t-canary"]) as other:
+            other.hide("s3cr3t-canary")
+        assert log.redact("s3cr3t-canary") == "***"
+    assert log.redact("s3cr3t-canary") == "s3cr3t-canary"

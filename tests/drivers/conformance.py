@@ -213,12 +213,14 @@ class Conformance:
                 list(self.made(wrong).orders(None))
 
     def test_an_address_that_is_none_is_refused(self) -> None:
-        for field in self.driver.fields:
-            if field.kind == "url" and not field.setting:
-                for address in ("nonsense", "http://shop.example", "https://10.0.0.1", "ftp://shop.example"):
-                    with pytest.raises(Trouble) as told:
-                        self.made({**self.shop.credentials(), field.name: address}).check()
-                    assert told.value.code in ("D-URL", "D-ADDRESS")
+        asked = [field.name for field in self.driver.fields if field.kind == "url" and not field.setting]
+        if not asked:
+            pytest.skip("it asks for no address")
+        for name in asked:
+            for address in ("nonsense", "http://shop.example", "https://10.0.0.1", "ftp://shop.example"):
+                with pytest.raises(Trouble) as told:
+                    self.made({**self.shop.credentials(), name: address}).check()
+                assert told.value.code in ("D-URL", "D-ADDRESS")
 
     def test_a_token_that_runs_out_in_the_middle_is_renewed_or_told(self) -> None:
         self.can(Able.ORDERS, Able.STOCK)

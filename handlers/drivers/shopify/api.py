@@ -59,23 +59,27 @@ class Api:
 
     def send(self, text: str, sending: Sending = Sending.READ, /, **variables: object) -> Any:
         """The data of an answer. Waits where the shop asks for it. Raises the four kinds of Trouble."""
+        lost = Retry if sending is Sending.READ else InDoubt
         for _ in range(10):
             reply = self._post({"query": text, "variables": variables}, sending)
             body = reply.json()
             if not isinstance(body, dict):
-                raise (Retry if sending is Sending.READ else InDoubt)("D-ANSWER", detail="no object")
+                raise lost("D-ANSWER", detail="no object")
             cost = body.get("extensions", {}).get("cost", {})
             self._cost = cost.get("requestedQueryCost") or 0
             errors = body.get("errors") or []
             codes = {str(error.get("extensions", {}).get("code", "")) for error in errors}
             if "THROTTLED" in codes:
-                state = cost["throttleStatus"]
+                state = cost.get("throttleStatus") or {"currentlyAvailable": 0, "restoreRate": 100}
                 lacking = self._cost - state["currentlyAvailable"]
                 self._lines.wait(max(1.0, float(lacking / state["restoreRate"])))
                 continue
+            data = body.get("data")
             if errors:
-                self._judge(errors, codes, body.get("data"), sending)
-            return body["data"]
+                self._judge(errors, codes, data, sending)
+            elif data is None:
+                raise lost("D-ANSWER", detail="neither data nor errors")
+            return data
         raise Retry("D-RATE", detail="throttled ten times", after=60)
 
     def _judge(self, errors: Sequence[Mapping[str, Any]], codes: set[str], data: Any, sending: Sending) -> None:
