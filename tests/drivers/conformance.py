@@ -545,7 +545,7 @@ class Conformance:
         written = "\n".join((*told, stream.getvalue()))
         assert len(told) > 3
         assert stream.getvalue()
-        assert "Canary" not in written
+        assert "Canary" not in written, [line for line in written.splitlines() if "Canary" in line]
         assert self.secret_spellings().isdisjoint(re.findall(r"[^\s\"']+", written))
 
     def secret_spellings(self) -> set[str]:

@@ -70,6 +70,7 @@ class ShopifyShop(Market):
         self.points, self.filled_at = float(BUCKET), clock.monotonic()
         self.answering = "2026-10"
         self.largest = LARGEST_POINTS
+        self.presented = ""
         self._next = 0
         self._count: Counter[str] = Counter()
 
@@ -150,6 +151,7 @@ class ShopifyShop(Market):
         if path is None or request.method != "POST":
             return Reply(404, {"errors": "Not Found"})
         token = request.headers.get("x-shopify-access-token", "")
+        self.presented = token  # repeated in refusals, as no shop should
         if token not in self.tokens:
             return Reply(401, {"errors": f"[API] Invalid API key or access token ({token})"})
         asked = request.json()
@@ -356,7 +358,7 @@ class ShopifyShop(Market):
             elif not 0 <= each["quantity"] <= 10**9:
                 errors.append(("INVALID_QUANTITY_TOO_HIGH", [*path, "quantity"], "out of range"))
             elif there["sku"] in self.refused:
-                errors.append(("NON_MUTABLE_INVENTORY_ITEM", path, f"is a bundle (token shpat_{CANARY})"))
+                errors.append(("NON_MUTABLE_INVENTORY_ITEM", path, f"is a bundle (token {self.presented})"))
         if errors:
             return _user_errors(errors)
         for each in stated["quantities"]:
@@ -376,7 +378,7 @@ class ShopifyShop(Market):
             if there is None or there["product"] != product:
                 errors.append(("PRODUCT_VARIANT_DOES_NOT_EXIST", [*path, "id"], "Product variant does not exist"))
             elif there["sku"] in self.refused:
-                errors.append(("INVALID_VALUE", [*path, "price"], f"cannot be changed (token shpat_{CANARY})"))
+                errors.append(("INVALID_VALUE", [*path, "price"], f"cannot be changed (token {self.presented})"))
             else:
                 there["price"] = f"{Decimal(each['price']):.2f}"
                 there["compareAtPrice"] = each.get("compareAtPrice", there["compareAtPrice"])
