@@ -65,7 +65,7 @@ class Conformance:
             self.clock, [held[name] for name in secret if held.get(name)], self.driver.rates, patience=patience
         )
         self.lines.append(lines)
-        about = Shop("C1", held, {**self.market.settings, **(settings or {})}, since, self.about, self.market.currency)
+        about = Shop("C1", held, {**self.shop.settings, **(settings or {})}, since, self.about, self.market.currency)
         return self.driver(about, lines)
 
     def checked(self) -> Driver:
@@ -225,7 +225,7 @@ class Conformance:
     def test_a_token_that_runs_out_in_the_middle_is_renewed_or_told(self) -> None:
         self.can(Able.ORDERS, Able.STOCK)
         self.checked()
-        for number in range(60):
+        for number in range(self.MANY):
             self.shop.put_order([("A", 1, "10.00")], age=1000 - number)
         skus = [f"A-{number}" for number in range(5)]
         for sku in skus:
@@ -236,7 +236,7 @@ class Conformance:
         self.shop.expire()
         if self.market.renewable:
             found += [order for page in pages for order in page.items]
-            assert len({order.id for order in found}) == 60
+            assert len({order.id for order in found}) == self.MANY
             driver = self.made()
             driver.check()
             self.shop.expire()

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from daemon.clock import Clock
@@ -15,12 +15,12 @@ CANARY = "Canary-9f8e7d6c/b5+a4="  # part of every secret: it must appear nowher
 class Market(Simulator):
     """A shop whose owner and buyers are the test."""
 
-    settings: ClassVar[Mapping[str, str]] = {}
     renewable: ClassVar[bool] = True  # whether the driver can get itself a new token when one runs out
     currency: ClassVar[str] = "EUR"
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
+        self.settings: dict[str, str] = {}
         self.acts: Counter[tuple[Change, str]] = Counter()  # how often a value was stated for a sku
         self.refused: set[str] = set()  # skus whose offers are turned down, with a message that quotes our secrets
 
