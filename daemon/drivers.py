@@ -184,8 +184,8 @@ class Lines(Protocol):
 class Driver(ABC):
     """One marketplace for one connection. Instances live as long as a piece of work and may keep tokens meanwhile.
 
-    Every method may raise the four kinds of Trouble. `limits` says how many offers one push takes; the daemon
-    cuts. An instance is used by one thread at a time.
+    Every method, and the constructor, may raise the four kinds of Trouble. `limits` says how many offers one push
+    takes; the daemon cuts. An instance is used by one thread at a time.
     """
 
     contract: ClassVar[int] = CONTRACT

@@ -20,9 +20,7 @@ from daemon.drivers import Declined, InDoubt, Retry, Sending, Trouble
 from daemon.network import Forbidden, Transport
 from daemon.pace import Pace
 
-TRIES: Final = 5
 LARGEST: Final = 64 << 20  # bytes of a reply, unpacked
-_IDLE: Final = 120  # seconds that the pauses of one call may take together
 _PAUSES: Final = tenacity.wait_random_exponential(multiplier=1, max=30)
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -82,6 +80,7 @@ class HttpLine:
     def __init__(
         self, transport: Transport, around: Around, pace: Pace, inside: Collection[str], record: Record | None
     ) -> None:
+        self._patience = transport.patience
         self._client = httpx2.Client(transport=transport, trust_env=False, follow_redirects=False)
         self._around = around
         self._pace = pace
@@ -126,7 +125,7 @@ class HttpLine:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(again),
             wait=_pause,
-            stop=_enough,
+            stop=self._enough,
             sleep=self._around.wait,
             reraise=True,
         )
@@ -140,6 +139,10 @@ class HttpLine:
             if sending is Sending.READ:  # nobody asks what became of a question
                 raise Retry("D-BUSY", detail=doubt.detail, after=doubt.after) from None
             raise
+
+    def _enough(self, state: tenacity.RetryCallState) -> bool:
+        waits = state.idle_for + state.upcoming_sleep
+        return state.attempt_number >= self._patience.tries or waits > self._patience.waits
 
     def _check(self, url: str) -> None:
         try:
@@ -220,10 +223,6 @@ def _pause(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     after = error.after if isinstance(error, Trouble) else None
     return float(_PAUSES(state)) if after is None else after
-
-
-def _enough(state: tenacity.RetryCallState) -> bool:
-    return state.attempt_number >= TRIES or state.idle_for + state.upcoming_sleep > _IDLE
 
 
 def _read(response: httpx2.Response) -> bytes:

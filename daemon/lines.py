@@ -21,7 +21,6 @@ from daemon.http_line import HttpLine, Record
 from daemon.network import Patience, Transport
 from daemon.pace import Pace
 
-LONGEST = 120  # seconds: whoever has to wait longer gives the worker back
 _SHOWN = 300  # characters of a marketplace's words
 _SECRET = 4  # characters: anything shorter would blacken every text
 
@@ -72,8 +71,9 @@ class OpenLines:
         self.clock = clock
         self._stop = stop
         self._scrubber = Scrubber(secrets)
-        self._transport = Transport(patience or Patience(), inside, tls or _trust())
-        self.http = HttpLine(self._transport, self, pace, inside, record)
+        self._patience = patience or Patience()
+        transport = Transport(self._patience, inside, tls or _trust())
+        self.http = HttpLine(transport, self, pace, inside, record)
 
     def hide(self, secret: str) -> None:
         self._scrubber.add(secret)
@@ -83,7 +83,7 @@ class OpenLines:
         return log.one_line(words if len(words) <= _SHOWN else words[: _SHOWN - 1] + "…")
 
     def wait(self, seconds: float) -> None:
-        if seconds > LONGEST:
+        if seconds > self._patience.waits:
             raise Retry("D-RATE", detail=f"{seconds:.0f} seconds", after=seconds)
         if self._stop.is_set() or self.clock.wait(self._stop, seconds):
             raise Retry("D-STOPPED")

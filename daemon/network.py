@@ -14,11 +14,14 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Patience(NamedTuple):
-    """Seconds that connecting, one stretch of silence, and a whole exchange may take."""
+    """Seconds that connecting, one stretch of silence, and a whole exchange may take; how often a call is tried, and
+    for how many seconds it waits in between before it gives its worker back."""
 
     connect: float = 5
     silence: float = 60
     whole: float = 120
+    tries: int = 5
+    waits: float = 120
 
 
 class Forbidden(Exception):
@@ -48,6 +51,7 @@ class Transport(httpx2.BaseTransport):
     """
 
     def __init__(self, patience: Patience, inside: Collection[str], tls: SSLContext) -> None:
+        self.patience = patience
         self._backend = _Backend(patience, inside)
         self._pool = httpcore2.ConnectionPool(
             ssl_context=tls, max_connections=4, keepalive_expiry=15, network_backend=self._backend
