@@ -30,6 +30,7 @@ from daemon.trade import (
     Ticket,
     Unknown,
 )
+from handlers.drivers import batches
 from handlers.drivers.values import amount, micros, stamp
 
 _OVERLAP: Final = 120_000_000  # microseconds
@@ -143,7 +144,7 @@ class ThreeDCart(Driver):
         options: dict[str, list[Offer]] = {}
         for offer in offers:
             if not offer.remote_id:
-                results.append(self._refused(offer, "D-SKU-UNKNOWN"))
+                results.append(batches.refused(offer, "D-SKU-UNKNOWN"))
             elif "option" not in offer.about:
                 products.append(offer)
             elif change is Change.PRICE:
@@ -185,11 +186,8 @@ class ThreeDCart(Driver):
             if status.startswith("2"):
                 results.append(Result(offer.sku))
             else:
-                results.append(self._refused(offer, "D-SKU-UNKNOWN" if status == "404" else "D-REFUSED", said))
+                results.append(batches.refused(offer, "D-SKU-UNKNOWN" if status == "404" else "D-REFUSED", said))
         return results
-
-    def _refused(self, offer: Offer, code: str, detail: str = "") -> Result:
-        return Result(offer.sku, code, Declined(code, detail=detail).message)
 
     def _pages(
         self, path: str, offset: int, asked: Mapping[str, str]

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Retry, Sending, Shop
+from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Sending, Shop
 from daemon.trade import (
     Answers,
     Attribute,
@@ -19,6 +19,7 @@ from daemon.trade import (
     Ticket,
     Unknown,
 )
+from handlers.drivers import batches
 from handlers.drivers.shopify import documents, reading
 from handlers.drivers.shopify.api import Api
 from handlers.drivers.values import micros, stamp
@@ -159,7 +160,7 @@ class Shopify(Driver):
 
     def push(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket:
         listed = [offer for offer in offers if offer.remote_id]
-        unlisted = tuple(self._refused(offer, "D-SKU-UNKNOWN") for offer in offers if not offer.remote_id)
+        unlisted = tuple(batches.refused(offer, "D-SKU-UNKNOWN") for offer in offers if not offer.remote_id)
         state = self._state_stock if change is Change.STOCK else self._state_prices
         return Answers((*unlisted, *state(listed, key)))
 
@@ -174,30 +175,12 @@ class Shopify(Driver):
         return Answers(tuple(Result(offer.sku) for offer in same)) if same else NotDone()
 
     def _state_stock(self, offers: Sequence[Offer], key: str) -> list[Result]:
-        """The shop takes all or nothing: what it names as wrong is left out, and the rest sent under another key."""
-        if not offers:
-            return []
-        errors = self._set_stock(offers, key)
-        if not errors:
-            return [Result(offer.sku) for offer in offers]
-        if any(str(error["code"]).startswith("IDEMPOTENCY_") for error in errors):
-            if key.endswith("!!!"):
-                raise Retry("D-BUSY", detail=self.lines.clean(errors[0]["message"]))
-            return self._state_stock(offers, key + "!")
-        wrong = {place: error for error in errors if (place := reading.place(error, len(offers))) is not None}
-        if wrong:
-            rest = [offer for place, offer in enumerate(offers) if place not in wrong]
-            refused = [self._refused_by_shop(offers[place], error) for place, error in wrong.items()]
-            return refused + self._state_stock(rest, key + "-")
-        if len(offers) == 1:
-            return [self._refused_by_shop(offers[0], errors[0])]
-        half = len(offers) // 2
-        return self._state_stock(offers[:half], key + "<") + self._state_stock(offers[half:], key + ">")
-
-    def _set_stock(self, offers: Sequence[Offer], key: str) -> list[Mapping[str, Any]]:
         at = self.shop.about.get("location")
         if not at:
             raise Declined("D-SETTING", value="settings.location", detail="is not known yet; use connection.verify")
+        return batches.state(offers, key, lambda part, own: self._set_stock(part, own, at))
+
+    def _set_stock(self, offers: Sequence[Offer], key: str, at: str) -> list[batches.Wrong]:
         quantities = [
             # null: no comparing with what was there, the stated quantity holds
             {"inventoryItemId": each.about["item"], "locationId": at, "quantity": each.quantity}
@@ -205,14 +188,20 @@ class Shopify(Driver):
             for each in offers
         ]
         stated = {"name": "available", "reason": "correction", "quantities": quantities}
-        own = str(uuid.uuid5(_KEYS, key))
+        said = ""
         for pause in (1, 2, 4, 8):
+            own = str(uuid.uuid5(_KEYS, key))
             answer = self._api.send(documents.SET_STOCK, Sending.KEYED, input=stated, key=own)
-            errors: list[Mapping[str, Any]] = answer["inventorySetQuantities"]["userErrors"]
-            if not any(error["code"] == "IDEMPOTENCY_CONCURRENT_REQUEST" for error in errors):
-                return errors
-            self.lines.wait(pause)
-        raise InDoubt("D-BUSY", detail="the same request is still in work there")
+            errors = answer["inventorySetQuantities"]["userErrors"]
+            codes = {str(error["code"]) for error in errors}
+            if not any(code.startswith("IDEMPOTENCY_") for code in codes):
+                return [self._wrong(error, len(offers)) for error in errors]
+            said = self.lines.clean(errors[0]["message"])
+            if "IDEMPOTENCY_CONCURRENT_REQUEST" in codes:
+                self.lines.wait(pause)  # and ask under the same key what became of it
+            else:
+                key += "!"  # the key belongs to another request, or to one that failed
+        raise InDoubt("D-BUSY", detail=said)
 
     def _state_prices(self, offers: Sequence[Offer], key: str) -> list[Result]:
         products: dict[str, list[Offer]] = {}
@@ -226,10 +215,10 @@ class Shopify(Driver):
         answer = self._api.send(documents.set_prices(len(products)), Sending.ONCE, **variables)
         results = []
         for number, listed in enumerate(products.values()):
-            errors = answer[f"m{number}"]["userErrors"]
+            wrong = [self._wrong(error, len(listed)) for error in answer[f"m{number}"]["userErrors"]]
             for place, offer in enumerate(listed):
-                mine = [each for each in errors if reading.place(each, len(listed)) in (place, None)]
-                results.append(self._refused_by_shop(offer, mine[0]) if mine else Result(offer.sku))
+                mine = [each for each in wrong if each.place in (place, None)]
+                results.append(batches.refused(offer, mine[0].code, mine[0].detail) if mine else Result(offer.sku))
         return results
 
     def _stock_now(self, offers: Sequence[Offer]) -> dict[str, int]:
@@ -238,8 +227,6 @@ class Shopify(Driver):
         levels = ((id, each["inventoryLevel"]) for id, each in found.items())
         return {id: level["quantities"][0]["quantity"] for id, level in levels if level and level["quantities"]}
 
-    def _refused_by_shop(self, offer: Offer, error: Mapping[str, Any]) -> Result:
-        return self._refused(offer, _GONE.get(str(error["code"]), "D-REFUSED"), self.lines.clean(error["message"]))
-
-    def _refused(self, offer: Offer, code: str, detail: str = "") -> Result:
-        return Result(offer.sku, code, Declined(code, detail=detail).message)
+    def _wrong(self, error: Mapping[str, Any], count: int) -> batches.Wrong:
+        code = _GONE.get(str(error["code"]), "D-REFUSED")
+        return batches.Wrong(reading.place(error, count), code, self.lines.clean(error["message"]))
