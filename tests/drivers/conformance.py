@@ -9,6 +9,8 @@ would be repeated.
 
 import io
 import logging
+import os
+import random
 import re
 import traceback
 from collections.abc import Iterator, Sequence
@@ -28,6 +30,9 @@ from tests.drivers.bench import TestLines
 from tests.simulators.market import CANARY, Market
 from tests.simulators.server import DROPPED, LOST, SLOW, Fault, status
 
+FIRE = (LOST, DROPPED, status(429), status(429, Retry_After="200"), status(500), status(503, Retry_After="5"))
+PUSHES = int(os.environ.get("TRADEPOST_PUSHES", "20"))  # of the test under fire
+SEED = int(os.environ.get("TRADEPOST_SEED", "7"))
 HURRIED = Patience(connect=5, silence=20, whole=0.4)  # for slow bytes: the rest of the suite has time
 
 
@@ -477,6 +482,26 @@ class Conformance:
         for fault in self.FAULTS[trouble]:
             self.shop.order(fault)
         assert {order.id for order in self.read()[0]} == ids
+
+    def test_under_fire_no_effect_is_doubled_and_none_is_lost(self) -> None:
+        """PUSHES pushes, each with some of the faults in its way; the seed is told by the failure."""
+        self.can(Able.LISTINGS)
+        self.checked()
+        skus = ["A", "B", "C"]
+        for sku in skus:
+            self.shop.put_listing(sku)
+        chance = random.Random(SEED)  # noqa: S311
+        for number in range(1, PUSHES + 1):
+            change = chance.choice(self.changes())
+            offers = self.offers(skus, change, version=number)
+            self.shop.acts.clear()
+            for _ in range(chance.choice((0, 1, 1, 2, 4, 7))):
+                self.shop.order(chance.choice(FIRE), only=self.shop.is_push)
+            results = self.settled(change, offers, key=f"{change}-{number}")
+            self.shop.forget_faults()
+            assert all(result.accepted for result in results.values()), (SEED, number)
+            assert all(self.stands(change, offer) for offer in offers), (SEED, number)
+            assert all(self.shop.acts[change, sku] == 1 for sku in skus), (SEED, number)
 
     def test_a_value_that_came_from_elsewhere_meanwhile_is_not_taken_for_ours(self) -> None:
         self.can(Able.LISTINGS, Able.STOCK)
