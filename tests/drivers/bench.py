@@ -21,6 +21,7 @@ class TestLines(OpenLines):
         clock: FakeClock,
         secrets: Iterable[str] = (),
         rates: Mapping[str, Rate] | None = None,
+        pace: Pace | None = None,
         patience: Patience | None = None,
         inside: Iterable[str] = ("127.0.0.1", "localhost"),
         stop: threading.Event | None = None,
@@ -30,7 +31,7 @@ class TestLines(OpenLines):
         super().__init__(
             clock,
             self.stop,
-            Pace(rates or {}, clock),
+            pace or Pace(rates or {}, clock),
             secrets,
             inside=frozenset(inside),
             patience=patience or Patience(connect=5, silence=20, whole=20),

@@ -24,6 +24,7 @@ from daemon import log
 from daemon.drivers import CONTRACT, Able, Driver, InDoubt, Reauth, Retry, Shop, Trouble
 from daemon.network import Patience
 from daemon.offers import by_sku
+from daemon.pace import Pace
 from daemon.trade import Answers, Change, Later, LineType, Listing, NotDone, Offer, Order, Result, Ticket, Unknown
 from tests.clock import FakeClock
 from tests.drivers.bench import TestLines
@@ -49,6 +50,7 @@ class Conformance:
         with self.market(clock) as shop:
             self.shop = shop
             self.about: dict[str, str] = {}
+            self.pace = Pace(self.driver.rates, clock)  # one for a connection, whoever works for it
             self.lines: list[TestLines] = []
             yield
             for lines in self.lines:
@@ -66,9 +68,8 @@ class Conformance:
         """A driver as a new piece of work gets it: nothing is left of earlier ones but what the daemon keeps."""
         held = self.shop.credentials() if credentials is None else credentials
         secret = {field.name for field in self.driver.fields if field.secret}
-        lines = TestLines(
-            self.clock, [held[name] for name in secret if held.get(name)], self.driver.rates, patience=patience
-        )
+        secrets = [held[name] for name in secret if held.get(name)]
+        lines = TestLines(self.clock, secrets, pace=self.pace, patience=patience)
         self.lines.append(lines)
         about = Shop("C1", held, {**self.shop.settings, **(settings or {})}, since, self.about, self.market.currency)
         return self.driver(about, lines)
