@@ -107,7 +107,10 @@ class HttpLine:
         if json is not None:
             content = _encode(json)
             named.setdefault("Content-Type", "application/json")
-        request = self._client.build_request(method, url, headers=named, content=content, data=form)
+        try:
+            request = self._client.build_request(method, url, headers=named, content=content, data=form)
+        except UnicodeError:
+            raise _unsendable() from None  # the error quotes what it could not encode
         request.read()  # its bytes are there whenever it is sent again
         return self._insist(request, sending, rate)
 
@@ -199,6 +202,8 @@ class HttpLine:
         said = self._around.clean(error) or type(error).__name__
         if isinstance(error, Forbidden):
             return Declined("D-ADDRESS", value=error.host, detail=error.address)
+        if isinstance(error, httpcore2.LocalProtocolError):
+            return _unsendable()
         if isinstance(error, _UNSENT):
             if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
                 return Declined("D-TLS", value=host, detail=said)
@@ -217,6 +222,10 @@ class HttpLine:
         except ValueError:
             return None
         return min(max(until - self._around.clock.now() / 1_000_000, 0.0), 86_400.0)
+
+
+def _unsendable() -> Declined:
+    return Declined("D-SETTING", value="credentials", detail="one has a line break, or a letter that no key has")
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

@@ -21,7 +21,7 @@ import pytest
 from loguru import logger
 
 from daemon import log
-from daemon.drivers import CONTRACT, Able, Driver, InDoubt, Reauth, Retry, Shop, Trouble
+from daemon.drivers import CONTRACT, Able, Declined, Driver, InDoubt, Reauth, Retry, Shop, Trouble
 from daemon.network import Patience
 from daemon.offers import by_sku
 from daemon.pace import Pace
@@ -217,6 +217,15 @@ class Conformance:
         if Able.ORDERS in self.driver.able:
             with pytest.raises(Reauth):
                 list(self.made(wrong).orders(None))
+
+    @pytest.mark.parametrize("end", ["\n", "\r\nX-Admin: 1", "“", "\x00", "Ω"])
+    def test_credentials_that_were_pasted_badly_are_told_and_not_shown(self, end: str) -> None:
+        held = self.shop.credentials()
+        for field in self.driver.fields:
+            if field.secret and held.get(field.name):
+                with pytest.raises((Declined, Reauth)) as told:
+                    self.made({**held, field.name: held[field.name] + end}).check()
+                assert "Canary" not in "".join(traceback.format_exception(told.value))
 
     def test_an_address_that_is_none_is_refused(self) -> None:
         asked = [field.name for field in self.driver.fields if field.kind == "url" and not field.setting]

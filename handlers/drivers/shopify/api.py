@@ -28,7 +28,7 @@ class Api:
         self._credentials = credentials
         self._lines = lines
         self._base = credentials.get("shop_url", "").strip().rstrip("/")
-        self._token = credentials.get("access_token", "").strip()
+        self._token = credentials.get("access_token", "")
         self._told: set[str] = set()
         self._cost = 0
 
