@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from ssl import SSLContext
 
 from daemon.drivers import Rate
 from daemon.http_line import Exchange
@@ -25,6 +26,7 @@ class TestLines(OpenLines):
         patience: Patience | None = None,
         inside: Iterable[str] = ("127.0.0.1", "localhost"),
         stop: threading.Event | None = None,
+        tls: SSLContext | None = None,
     ) -> None:
         self.written: list[Exchange] = []
         self.stop = stop or threading.Event()
@@ -36,4 +38,5 @@ class TestLines(OpenLines):
             inside=frozenset(inside),
             patience=patience or Patience(connect=5, silence=20, whole=20),
             record=self.written.append,
+            tls=tls,
         )
