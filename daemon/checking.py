@@ -1,6 +1,7 @@
 """Applies the rules to a spool in key order and hands the outcome on as blocks, each a message and mostly a file."""
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import blake2b
 
 import msgspec
@@ -8,20 +9,22 @@ import polars as pl
 
 import daemon
 from daemon import blocks, spool
+from daemon.faults import FAULTS, pack
 from daemon.known import Known
 from daemon.lots import Lot, Lots
 from daemon.messages import Block, Check, Checked
 from daemon.records import Catalogs
 from daemon.runs import Runs
 from daemon.spool import Desk, Manifest
+from daemon.tongues import Found, Tongues
 
 _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
-_PIECE = 14_000  # rows that go through the rules at once
+_PIECE = 10_000  # rows that go through the rules at once
 _DOUBLED = "R-DOUBLED-SKU"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
-_NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
+_NO_FAULTS = pl.DataFrame(schema=FAULTS)
 
 
 def check(job: Check, catalogs: Catalogs, desk: Desk) -> Checked:
@@ -50,24 +53,42 @@ class _Checking:
         self._catalogs = catalogs
         self._desk = desk
         self._known = Known(job.known, job.blocks)
+        self._tongues = Tongues(job, manifest, catalogs) if manifest.tongues else None
         self._salt = salt(manifest, job)
-        self._sku = manifest.header[manifest.plan.key]
+        self._sku = manifest.plan.sent(manifest.plan.key)
         self._acknowledged = job.first - 1
         self._told = self._acknowledged
         self._warned = 0
 
     def all(self, lots: Lots) -> Checked:
+        """Every block, each written in a thread while the rules look at the next."""
         number = 0
-        for lot in lots:
-            number = lot.number
-            if number < self._job.first:
-                continue
-            self._await(number - _AHEAD)
-            block = self._block(lot)
-            self._told = number
-            self._desk.tell(block)
+        written: tuple[Block, Future[None]] | None = None
+        with ThreadPoolExecutor(1) as writer:
+            for lot in lots:
+                number = lot.number
+                if number < self._job.first:
+                    continue
+                self._await(number - _AHEAD)
+                block, rows, texts = self._block(lot)
+                rows, same = blocks.take_same(rows, self._manifest.plan.fields)
+                self._tell(written)
+                told = msgspec.structs.replace(block, same=same)
+                written = told, writer.submit(self._write, told, rows, texts)
+            self._tell(written)
         self._await(number)
         return Checked(number)
+
+    def _tell(self, written: "tuple[Block, Future[None]] | None") -> None:
+        if written:
+            block, future = written
+            future.result()
+            self._told = block.number
+            self._desk.tell(block)
+
+    def _write(self, block: Block, rows: pl.DataFrame, texts: pl.DataFrame) -> None:
+        if block.path:
+            blocks.write(block.path, self._job.blocks, rows, texts)
 
     def _await(self, block: int) -> None:
         for message in self._desk.listen():
@@ -84,25 +105,36 @@ class _Checking:
     def _path(self, number: int) -> str:
         return os.path.join(self._job.spool, f"block-{number}")
 
-    def _block(self, lot: Lot) -> Block:
-        records = lot.records
+    def _block(self, lot: Lot) -> tuple[Block, pl.DataFrame, pl.DataFrame]:
+        """The block of a lot, and what is to be written for it: rows of items, and texts in other languages."""
+        records, keys = lot.records, lot.records["_key"]
         digest = (records["_digest"] ^ self._salt).alias("digest")
-        known, stored = self._known.of(records["_key"])
+        known, stored = self._known.of(self._tongues.skus(keys) if self._tongues else keys)
         changed = pl.DataFrame([records["_at"], records["_line"], digest, known.alias("_known")])
-        same = known & (digest == stored)
-        if same.any():
-            changed = changed.filter(~same.fill_null(False))
+        settled = known & (digest == stored)
+        if self._tongues:
+            settled |= self._tongues.are_other(keys)
+        if settled.any():
+            changed = changed.filter(~settled.fill_null(False))
         rows, faults = self._rules(lot, changed)
-        if len(lot.overruled):
-            faults = pl.concat([faults, self._overruled(lot)])
+        found = self._tongues.translate(lot, known, rows) if self._tongues else Found()
+        told = [each for each in (faults, found.faults, self._overruled(lot)) if len(each)]
+        block = self._count(lot, len(changed), rows, found, pl.concat(told) if told else _NO_FAULTS)
+        return block, rows, found.texts
+
+    def _count(self, lot: Lot, changed: int, rows: pl.DataFrame, found: Found, faults: pl.DataFrame) -> Block:
         rejected, warnings, told = self._judged(faults)
         counts = {table: int((rows["_op"] == table).sum()) for table in blocks.TABLES}
+        taken = sum(counts.values()) + len(found.texts) + found.silent
         return Block(
             number=lot.number,
-            path=blocks.write(self._path(lot.number), self._job.blocks, rows) if any(counts.values()) else "",
-            **counts,
-            unchanged=len(records) - len(changed),
-            ignored=lot.ignored + len(changed) - rejected - sum(counts.values()),
+            path=self._path(lot.number) if taken > found.silent else "",
+            new=counts["new"],
+            known=counts["known"],
+            gone=counts["gone"],
+            texts=len(found.texts),
+            unchanged=len(lot.records) - changed - found.rows + found.silent,
+            ignored=lot.ignored + changed + found.rows - rejected - taken,
             rejected=rejected,
             warnings=warnings + lot.ignored - len(lot.overruled),
             faults=told,
@@ -128,8 +160,12 @@ class _Checking:
         return checked.rows.hstack([digest]), checked.faults
 
     def _overruled(self, lot: Lot) -> pl.DataFrame:
+        if lot.overruled.is_empty():
+            return _NO_FAULTS
         named = lot.overruled.with_columns(field=pl.lit(self._sku), code=pl.lit(_DOUBLED))
-        return named.select(list(spool.FAULTS))
+        if (step := self._manifest.step) > 1:
+            named = named.with_columns(pl.col("detail").cast(pl.Int64).floordiv(step).cast(pl.String))
+        return named.select(list(FAULTS))
 
     def _judged(self, faults: pl.DataFrame) -> tuple[int, int, bytes | None]:
         """How many lines are rejected, how many warnings there are, and the faults that are told."""
@@ -140,7 +176,7 @@ class _Checking:
         )
         told = self._kept(faults, errors)
         rejected = faults["_line"].filter(errors).n_unique()
-        return rejected, len(faults) - int(errors.sum()), spool.pack(told) if len(told) else None
+        return rejected, len(faults) - int(errors.sum()), pack(told) if len(told) else None
 
     def _kept(self, faults: pl.DataFrame, errors: pl.Series) -> pl.DataFrame:
         """All faults of rejected lines, and of other lines as many as a file's warnings may be."""

@@ -25,6 +25,7 @@ from daemon.messages import (
     Broken,
     Check,
     Declined,
+    Draft,
     Full,
     Job,
     Limits,
@@ -94,14 +95,15 @@ def main(descriptor: int, daemon: int) -> None:
         channel.send(Ready())
         while True:
             job = channel.receive()
-            if isinstance(job, Read | Check | Render):  # Acknowledge and Stop may come in after their job has ended
+            # Acknowledge and Stop may come in after their job has ended
+            if isinstance(job, Read | Check | Render | Draft):
                 channel.send(answer(job, catalogs, Wire(channel)))
                 kept = _give_back(kept)
     except Hangup:
         return
 
 
-def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def answer(job: Read | Check | Render | Draft, catalogs: Catalogs, desk: Desk) -> Reply:
     """Do one job; its last message. Raises nothing but Hangup."""
     try:
         return _work(job, catalogs, desk)
@@ -122,11 +124,13 @@ def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
         )
 
 
-def _work(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def _work(job: Read | Check | Render | Draft, catalogs: Catalogs, desk: Desk) -> Reply:
     if isinstance(job, Read):
         return spool.read(job, catalogs, desk)
     if isinstance(job, Check):
         return checking.check(job, catalogs, desk)
+    if isinstance(job, Draft):
+        return answers.draft(job, catalogs)
     return answers.render(job, catalogs, desk)
 
 

@@ -127,8 +127,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "F-NO-ROW-TAKEN",
         "error",
-        "None of the {detail} rows could be applied: they stand in the error file with what is wrong. "
-        "Mend them there and drop that file back.",
+        "No row could be applied (rows in the file: {detail}). The error file says what is wrong with each; "
+        "mend it there and drop that file back.",
         "Every row has a fault; often one column is mistaken for another.",
         "Look at the first rows of the error file: the codes name the column that is wrong in all of them.",
     ),

@@ -16,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True):
     cell: int = 1 << 20
     unpacked: int = 4 << 30  # bytes that come out of a packed file or workbook
     ratio: int = 200  # times its size
+    depth: int = 64  # levels of objects, lists or elements one within the other
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     rules: Rules
     limits: Limits = Limits()
     keys: int = 1_000  # send the keys themselves when there are at most so many
+    moment: int = 0  # at which the file came: no part of the rules, the same cells would seem changed each time
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):
@@ -72,6 +74,16 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     faults: list[bytes]
     folder: bytes
     rules: Rules
+    errors: str = "csv"  # csv | xlsx: the shape for what came as text
+
+
+class Draft(msgspec.Struct, frozen=True, tag=True):
+    """Job: write into `folder` a command file that maps the columns of a file that was declined for its header."""
+
+    header: list[str]
+    stem: str  # of the file's name: the layout is called after it
+    folder: bytes
+    delimiter: str
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag=True):
@@ -113,6 +125,7 @@ class Declined(msgspec.Struct, frozen=True, tag=True):
     sha256: str = ""
     size: int = 0  # bytes
     layout: str = ""
+    header: list[str] = []  # when it was refused for it: the likeliest line, for `Draft`
 
 
 class Block(msgspec.Struct, frozen=True, tag=True):
@@ -133,6 +146,8 @@ class Block(msgspec.Struct, frozen=True, tag=True):
     rejected: int
     warnings: int
     faults: bytes | None = None
+    texts: int = 0  # rows of the table `texts` (sku, language, texts): in other languages than the account's
+    same: dict[str, str | int | None] = {}  # columns with one value in all rows: told here, and in no file
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):
@@ -144,8 +159,14 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
 class Rendered(msgspec.Struct, frozen=True, tag=True):
     """Answer to `Render`: which files stand in its folder (fsynced by the child)."""
 
-    errors: str | None  # "errors.csv"
+    errors: str | None  # "errors.csv", ".json" or ".xlsx"
     warnings: str | None  # "warnings.csv"
+
+
+class Drafted(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Draft`: the file that stands in its folder (fsynced by the child)."""
+
+    name: str  # "mapping.csv"
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
@@ -176,5 +197,7 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | Acknowledge | Stop
-Reply = Progress | Spooled | Declined | Block | Checked | Rendered | Broken | Full | Ready | Stopped | Unspooled
+Job = Read | Check | Render | Draft | Acknowledge | Stop
+Reply = (
+    Progress | Spooled | Declined | Block | Checked | Rendered | Drafted | Broken | Full | Ready | Stopped | Unspooled
+)

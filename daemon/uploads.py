@@ -22,6 +22,8 @@ from daemon.messages import (
     Check,
     Checked,
     Declined,
+    Draft,
+    Drafted,
     Full,
     Read,
     Render,
@@ -115,6 +117,8 @@ class _Upload:
         )
         if isinstance(read, Declined):
             end.outcome, end.code, end.message = "rejected", read.code, read.message
+            if read.header:
+                self._draft(end, read.header)
         elif same := self._find_same(read, end.rules_version):
             end.outcome, end.code, end.message = "duplicate", "F-DUPLICATE", sentence("F-DUPLICATE", same)
         else:
@@ -128,7 +132,7 @@ class _Upload:
     def _read(self, path: bytes) -> Spooled | Declined:
         suffix = safe_stem(self.claim.name)[1].lower()
         keys = KEYS if self.claim.weight < SMALL else 0
-        job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys)
+        job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys, self.claim.received_at)
         for _ in range(READINGS):
             for reply in self._ask(job):
                 if isinstance(reply, Spooled) or (isinstance(reply, Declined) and reply.code != "F-CHANGING"):
@@ -164,7 +168,8 @@ class _Upload:
 
     def _render(self, end: End) -> None:
         faults = self.store.faults(self.claim.id)
-        job = Render(str(self.spool), faults, self.taken.stage(self.claim.id, self.claim.token), self.rules)
+        folder = self.taken.stage(self.claim.id, self.claim.token)
+        job = Render(str(self.spool), faults, folder, self.rules, self.account.config.errors)
         for reply in self._ask(job):
             if isinstance(reply, Rendered):
                 self.taken.sync_answers(self.claim.id, self.claim.token)
@@ -177,6 +182,22 @@ class _Upload:
                 end.error_file = f"{stem}.{reply.errors}" if reply.errors else ""
                 return
         raise Unforeseen("a child ended its answers without saying so")
+
+    def _draft(self, end: End, header: list[str]) -> None:
+        """A file whose columns nobody knows gets the command file that would say what they mean."""
+        stem = safe_stem(self.claim.name)[0]
+        folder = self.taken.stage(self.claim.id, self.claim.token)
+        for reply in self._ask(Draft(header, stem, folder, self.rules.delimiter)):
+            if isinstance(reply, Drafted):
+                self.taken.sync_answers(self.claim.id, self.claim.token)
+                path = f"results/{answer_stem(self.claim.id, self.claim.name)}.{reply.name}"
+                end.answers = [Answer(f"{self.claim.token}/{reply.name}", path)]
+                end.message += (
+                    f" Or say what its columns mean: complete {path}, drop it into inbox/commands, then drop this file"
+                    " again."
+                )
+                return
+        raise Unforeseen("a child ended its draft without saying so")
 
     def _export_known(self) -> None:
         """For a large file: start to write down, beside the reading, which skus the account has."""
@@ -197,7 +218,7 @@ class _Upload:
     def _known_path(self) -> Path:
         return self.spool.with_name(f"{self.spool.name}.known")  # beside the spool, which the child makes anew
 
-    def _ask(self, job: Read | Check | Render) -> Iterator[Reply]:
+    def _ask(self, job: Read | Check | Render | Draft) -> Iterator[Reply]:
         """The child's replies; what it could not do becomes the exception it is."""
         stopping = False
         for reply in self.child.ask(job):

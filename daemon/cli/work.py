@@ -95,7 +95,8 @@ def list_items(store: "Store", account: str, skus: list[str] | None) -> Iterator
                 value = bool(value)
             row[name] = decimal(value) if name in MONEY else value
         row["withdrawn"] = item["withdrawn"] is not None
-        yield row | _extras(item["extra"])
+        translations = json.loads(item["translations"] or "{}")
+        yield row | _extras(item["extra"]) | ({"translations": translations} if translations else {})
 
 
 def _extras(extra: str | None) -> dict[str, Any]:

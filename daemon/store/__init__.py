@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from daemon.clock import Clock
 from daemon.messages import Block
 from daemon.model import SMALL, Claim, Counts, End, Finished, NewProcess, View
-from daemon.store import accounts, admission, instances, items, leases, processes, uploads, views
+from daemon.store import accounts, admission, instances, items, leases, processes, translations, uploads, views
 from daemon.store.postgres import PostgresDatabase
 from daemon.store.schema import Schema
 from daemon.store.sqlite import SqliteDatabase
@@ -122,22 +122,26 @@ class Store:
             counts = Counts(
                 unchanged=block.unchanged, ignored=block.ignored, rejected=block.rejected, warnings=block.warnings
             )
-            counts.rows = block.new + block.known + block.gone + block.unchanged + block.ignored + block.rejected
+            counts.rows = sum(sizes) + block.texts + block.unchanged + block.ignored + block.rejected
             if self.database.dialect == "postgresql":  # before any row is locked: a COPY may take long, or hang
-                items.load_block(connection, columns, block.path, sizes)
+                items.load_block(connection, columns, block.path, (*sizes, block.texts), block.same)
             processes.move(connection, claim, block.number, counts.rows, total)
             if any(sizes):
-                done = merge.apply(connection, claim.account_id, self.clock.now(), sizes)
+                done = merge.apply(connection, claim.account_id, self.clock.now(), sizes, block.same)
                 counts.created, counts.updated, counts.deleted = done
                 counts.unchanged += block.known - done.updated
                 counts.ignored += block.gone - done.deleted
-                if any(done):
-                    accounts.move_items_version(connection, claim.account_id)
+            if block.texts:
+                told = translations.merge(connection, claim.account_id)
+                counts.updated += told
+                counts.unchanged += block.texts - told
+            if counts.created or counts.updated or counts.deleted:
+                accounts.move_items_version(connection, claim.account_id)
             if block.number == 1 and counts.rows < total:  # there is something to see before the end
                 views.mark_history(connection, {(claim.account_id, claim.received_at)})
             return processes.count(connection, claim, counts, block.faults, block.number)
 
-        return self.database.write_block(work, block.path if any(sizes) else "")
+        return self.database.write_block(work, block.path)
 
     def settle(self, claims: Sequence[Claim], ends: Sequence[End]) -> None:
         """End processes of one lane: outcome, history, answers to publish, the lane's next.

@@ -1,11 +1,25 @@
 """Items: a block of checked rows becomes stored items, set-wise; what is known of them; what people ask for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    TextClause,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+)
 
-from daemon.store.tables import item
+from daemon.store import translations
+from daemon.store.tables import item, translation
 
 EXTRA_MERGED = {
     # flat objects: a null takes a key away, as RFC 7396 says, in both
@@ -36,38 +50,57 @@ class Applied(NamedTuple):
 
 
 class Merge:
-    """The statements that bring blocks with these `columns` ("sku", item columns, "digest") into the item table."""
+    """The statements that bring blocks with these `columns` ("sku", item columns, "digest") into the item table.
+
+    With a further column "kept" each row leaves some fields as they are stored: bit i is set for item column i.
+    """
 
     def __init__(self, dialect: str, columns: Sequence[str], partial: bool) -> None:
         self.dialect = dialect
-        self.fields = [name for name in columns if name not in ("sku", "digest")]
+        self.partial = partial
+        self.sparse = "kept" in columns
+        self.fields = [name for name in columns if name not in ("sku", "kept", "digest")]
         self.source = "block.{}" if dialect == "sqlite" else "block_{}"
-        self.create = text(self._create())
-        self.change = text(self._change(partial))
+        self.statements = cache(self._make)  # a file's blocks mostly have the same columns with one value only
         self.delete = text(
             f"update item set deleted_at = :now, version = {VERSION}, "  # noqa: S608 (names from our table, values bound)
             "digest = null where account_id = :account and deleted_at is null "
             f"and sku in (select sku from {self.source.format('gone')})"
         )
 
-    def apply(self, connection: Connection, account_id: int, now: int, sizes: tuple[int, int, int]) -> Applied:
-        """Run the statements for which the block has rows (`sizes`: new, known, gone); rows in key order."""
-        given = {"account": account_id}
+    def apply(
+        self, connection: Connection, account_id: int, now: int, sizes: tuple[int, int, int], same: Mapping[str, Any]
+    ) -> Applied:
+        """Run the statements for which the block has rows (`sizes`: new, known, gone); rows in key order.
+
+        `same`: the columns that are not in the block, since they have this value in all of its rows.
+        """
+        given = {"account": account_id} | {f"same_{name}": value for name, value in same.items()}
+        create, change = self.statements(frozenset(same))
         new, known, gone = sizes
-        created = connection.execute(self.create, given).rowcount if new else 0
-        updated = connection.execute(self.change, given).rowcount if known else 0
-        deleted = connection.execute(self.delete, given | {"now": now}).rowcount if gone else 0
+        created = connection.execute(create, given).rowcount if new else 0
+        updated = connection.execute(change, given).rowcount if known else 0
+        deleted = 0
+        if gone:
+            deleted = connection.execute(self.delete, {"account": account_id, "now": now}).rowcount
+            translations.forget(connection, account_id, self.source.format("gone"))
         return Applied(created, updated, deleted)
 
-    def _selected(self) -> str:
-        return ", ".join(
-            STRIPPED[self.dialect].format(new="extra") if name == "extra" else name for name in self.fields
-        )
+    def _make(self, same: frozenset[str]) -> tuple[TextClause, TextClause]:
+        sent = {name: self._bound(name) if name in same else name for name in self.fields}
+        return text(self._create(sent)), text(self._change(sent))
 
-    def _create(self) -> str:
+    def _bound(self, name: str) -> str:
+        kind = "bigint" if isinstance(item.c[name].type, BigInteger) else "text"
+        return f":same_{name}" if self.dialect == "sqlite" else f"cast(:same_{name} as {kind})"
+
+    def _create(self, sent: Mapping[str, str]) -> str:
         # an item that was deleted is created anew: nothing of the old one stays, so the whole row is replaced
         names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
-        values = ", ".join([":account", "sku", *([self._selected()] if self.fields else []), "digest", VERSION])
+        stripped = [
+            STRIPPED[self.dialect].format(new=value) if name == "extra" else value for name, value in sent.items()
+        ]
+        values = ", ".join([":account", "sku", *stripped, "digest", VERSION])
         source = self.source.format("new")
         if self.dialect == "sqlite":
             return (
@@ -83,10 +116,13 @@ class Merge:
             f"on conflict (account_id, sku) do update set {blank}"
         )
 
-    def _change(self, partial: bool) -> str:
+    def _change(self, sent: Mapping[str, str]) -> str:
         names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
-        values = ", ".join([":account", "sku", *self.fields, "digest", VERSION])
-        new = {name: self._value(name, partial) for name in self.fields}
+        source = self.source.format("known")
+        if self.sparse:
+            source, sent = self._completed(sent), {name: name for name in sent}
+        values = ", ".join([":account", "sku", *sent.values(), "digest", VERSION])
+        new = {name: self._value(name) for name in self.fields}
         old_row = ", ".join([*(f"item.{name}" for name in self.fields), "item.withdrawn"])
         new_row = ", ".join([*new.values(), "null"])
         sets = ", ".join(
@@ -102,14 +138,27 @@ class Merge:
         # "where true": without it SQLite reads ON CONFLICT as a join condition
         return (
             f"insert into item ({names}) select {values} "  # noqa: S608 (names from our table, values bound)
-            f"from {self.source.format('known')} where true{order} "
+            f"from {source} where true{order} "
             f"on conflict (account_id, sku) do update set {sets} where {condition}"
         )
 
-    def _value(self, name: str, partial: bool) -> str:
+    def _completed(self, sent: Mapping[str, str]) -> str:
+        """The known rows of a sparse block, with what is stored for the fields that a row is to leave as they are."""
+        fields = []
+        for bit, (name, value) in enumerate(sent.items()):
+            given = value if value.startswith((":", "cast")) else f"sent.{name}"
+            kept = f"case when (sent.kept >> {bit}) & 1 = 1 then stored.{name} else {given} end as {name}"
+            fields.append(f"{given} as extra" if name == "extra" else kept)  # the keys that stay are not in it at all
+        return (
+            f"(select {', '.join(['sent.sku', *fields, 'sent.digest'])} "  # noqa: S608 (names from our table)
+            f"from {self.source.format('known')} as sent "
+            "left join item as stored on stored.account_id = :account and stored.sku = sent.sku) as completed"
+        )
+
+    def _value(self, name: str) -> str:
         if name == "extra":
             return f"nullif({EXTRA_MERGED[self.dialect].format(new='excluded.extra')}, '{{}}')"
-        return f"coalesce(excluded.{name}, item.{name})" if partial else f"excluded.{name}"
+        return f"coalesce(excluded.{name}, item.{name})" if self.partial else f"excluded.{name}"
 
 
 def find_digests(connection: Connection, account_id: int, keys: Sequence[str]) -> dict[str, int | None]:
@@ -157,14 +206,21 @@ def export_digests(connection: Connection, dialect: str, account_id: int, path: 
             file.write(chunk)
 
 
-def load_block(connection: Connection, columns: Sequence[str], path: str, sizes: tuple[int, int, int]) -> None:
-    """PostgreSQL: the block's files into temporary tables of this transaction: `block_new`, `_known`, `_gone`."""
+def load_block(
+    connection: Connection, columns: Sequence[str], path: str, sizes: tuple[int, ...], same: Mapping[str, Any]
+) -> None:
+    """PostgreSQL: the block's files into temporary tables of this transaction: `block_new` and the others."""
     raw: Any = connection.connection.dbapi_connection
-    for name, rows in zip(("new", "known", "gone"), sizes, strict=True):
+    for name, rows in zip(("new", "known", "gone", "texts"), sizes, strict=True):
         if not rows:
             continue
-        wanted = ["sku"] if name == "gone" else list(columns)
-        types = ", ".join(f"{column} {item.c[column].type.compile(connection.dialect)}" for column in wanted)
+        kinds = translation.c if name == "texts" else item.c
+        wanted = [column for column in columns if column not in same]
+        wanted = {"gone": ["sku"], "texts": ["sku", "language", "texts"]}.get(name, wanted)
+        types = ", ".join(
+            f"{column} {kinds[column].type.compile(connection.dialect) if column in kinds else 'bigint'}"
+            for column in wanted
+        )
         connection.exec_driver_sql(f"create temporary table block_{name} ({types}) on commit drop")
         query = f"copy block_{name} from stdin (format csv, null '')"
         with open(f"{path}.{name}", "rb") as file, raw.cursor() as cursor, cursor.copy(query) as copy:
@@ -174,7 +230,14 @@ def load_block(connection: Connection, columns: Sequence[str], path: str, sizes:
 
 def list_items(connection: Connection, account_id: int, skus: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """The account's items as stored, in key order; deleted ones are not listed."""
-    query = select(item).where(item.c.account_id == account_id, item.c.deleted_at.is_(None)).order_by(item.c.sku)
+    gathered: ColumnElement[Any]
+    if connection.dialect.name == "sqlite":
+        gathered = func.nullif(func.json_group_object(translation.c.language, func.json(translation.c.texts)), "{}")
+    else:
+        gathered = cast(func.json_object_agg(translation.c.language, cast(translation.c.texts, JSON)), Text)
+    texts = select(gathered).where(translation.c.account_id == account_id, translation.c.sku == item.c.sku)
+    query = select(item, texts.scalar_subquery().label("translations"))
+    query = query.where(item.c.account_id == account_id, item.c.deleted_at.is_(None)).order_by(item.c.sku)
     if skus:
         query = query.where(item.c.sku.in_(list(skus)))
     for row in connection.execution_options(yield_per=1000).execute(query):

@@ -162,6 +162,17 @@ item = Table(
     sqlite_with_rowid=False,
 )
 
+translation = Table(
+    "translation",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("sku", KEY, nullable=False),
+    Column("language", KEY, nullable=False),
+    Column("texts", Text, nullable=False),  # flat JSON: title, description, category, url, option:x, attribute:x
+    PrimaryKeyConstraint("account_id", "sku", "language"),
+    sqlite_with_rowid=False,
+)
+
 answer = Table(
     "answer",
     metadata,

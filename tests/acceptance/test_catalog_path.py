@@ -30,8 +30,10 @@ CATALOG = (
 class Site:
     """A daemon that runs, and the folders of one account as its people see them."""
 
-    def __init__(self, root: Path, more: str = "") -> None:
+    def __init__(self, root: Path, more: str = "", account: str = "") -> None:
         self.config = write_config(root, more=more)
+        text = self.config.read_text(encoding="utf-8")
+        self.config.write_text(text.replace("[accounts.acme]", f"[accounts.acme]\n{account}"), encoding="utf-8")
         self.root = root / "drop" / "acme"
         self.inbox = self.root / "inbox" / "catalog"
         self.outbox = self.root / "outbox"

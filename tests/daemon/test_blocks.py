@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from adbc_driver_manager import Error as DriverError
 
-from daemon import blocks, checking, spool
-from daemon.answers import unpack
+from daemon import blocks, checking
+from daemon.faults import FAULTS, pack, unpack
 from daemon.messages import Acknowledge, Block, Check, Reply, Rules
 from tests.daemon.test_spool import CATALOGS, Sink, read, write
 
@@ -212,5 +212,5 @@ def test_wide_records_make_smaller_blocks(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_faults_travel_as_an_arrow_stream() -> None:
-    frame = pl.DataFrame([(1, "price", "R-NUMBER", None)], schema=spool.FAULTS, orient="row")
-    assert unpack(spool.pack(frame)).equals(frame)
+    frame = pl.DataFrame([(1, "price", "R-NUMBER", None)], schema=FAULTS, orient="row")
+    assert unpack(pack(frame)).equals(frame)

@@ -151,3 +151,58 @@ def test_all_skus_are_exported_with_their_digests_in_key_order(applying: Applyin
 def test_asked_skus_alone_are_listed(applying: Applying) -> None:
     applying.apply(new=[row("a"), row("b"), row("c")])
     assert [item["sku"] for item in applying.store.items("acme", ["c", "a", "z"])] == ["a", "c"]
+
+
+SPARSE = ["sku", "title", "price", "quantity", "extra", "kept", "digest"]
+
+
+def sparse(sku: str, *kept: int, **fields: Any) -> dict[str, Any]:
+    """A row of a sparse block; `kept` are the positions of the fields that it leaves."""
+    return {"sku": sku, "extra": "{}", "kept": sum(1 << bit for bit in kept), "digest": 7} | fields
+
+
+def test_a_sparse_row_touches_its_own_fields_only(applying: Applying) -> None:
+    applying.apply(new=[row("a", extra='{"option:size":"L"}'), row("b"), row("c")])
+    counts = applying.apply(
+        columns=SPARSE,
+        known=[
+            sparse("a", 0, 1, quantity=5, extra='{"option:color":"red"}'),
+            sparse("b", 1, 2, title="New"),
+            sparse("c", 0),  # price and quantity are blank: cleared
+        ],
+    )
+    assert (counts.updated, counts.unchanged) == (3, 0)
+    stored = applying.stored()
+    assert (stored["a"]["title"], stored["a"]["price"], stored["a"]["quantity"]) == ("T", 10000, 5)
+    assert stored["a"]["extra"].replace(" ", "") in (
+        '{"option:size":"L","option:color":"red"}',
+        '{"option:color":"red","option:size":"L"}',
+    )
+    assert (stored["b"]["title"], stored["b"]["price"]) == ("New", 10000)
+    assert stored["c"].keys() & {"title", "price", "quantity"} == {"title"}
+
+
+def test_a_sparse_row_that_changes_nothing_is_unchanged_and_a_new_one_has_what_it_brings(applying: Applying) -> None:
+    applying.apply(new=[row("a", extra='{"option:size":"L"}')])
+    counts = applying.apply(
+        columns=SPARSE,
+        known=[sparse("a", 0, 2, price=10000)],
+        new=[sparse("n", 1, 2, title="N", extra='{"attribute:x":null}')],
+    )
+    assert (counts.created, counts.updated, counts.unchanged) == (1, 0, 1)
+    assert applying.stored()["n"] == {"account_id": 1, "sku": "n", "title": "N", "version": 2, "digest": 7}
+    assert applying.stored()["a"]["digest"] == 1
+
+
+def test_a_sparse_row_in_mode_partial_leaves_its_blanks_too(applying: Applying) -> None:
+    applying.apply(new=[row("a")])
+    assert applying.apply(columns=SPARSE, partial=True, known=[sparse("a", 0)]).unchanged == 1
+    assert applying.apply(columns=SPARSE, partial=True, known=[sparse("a", 0, quantity=3)]).updated == 1
+    assert (applying.stored()["a"]["price"], applying.stored()["a"]["quantity"]) == (10000, 3)
+
+
+def test_a_sparse_row_lifts_a_deleted_item_of_which_nothing_stays(applying: Applying) -> None:
+    applying.apply(new=[row("a")])
+    applying.apply(gone=["a"])
+    applying.apply(columns=SPARSE, new=[sparse("a", 1, title="Anew")])
+    assert applying.stored()["a"].keys() == {"account_id", "sku", "title", "version", "digest"}
