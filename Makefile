@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check demo bench kill9 faults generated docs build pins clean
+.PHONY: help test lint check driver demo bench kill9 faults generated docs build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -24,6 +24,9 @@ lint: .venv/ready ## lint, format, types
 	$(BIN)/mypy
 
 check: lint test ## everything that a change must pass
+
+driver: .venv/ready ## begin a driver (NAME=magento2): its module, simulator and test, to be filled
+	@$(BIN)/python -m tests.drivers.make $(NAME)
 
 demo: .venv/ready ## run the daemon on real-looking input until Ctrl-C (ONCE=1: end by itself)
 	@$(BIN)/python benchmarks/demo.py $(if $(ONCE),--once)

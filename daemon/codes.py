@@ -1,5 +1,6 @@
 """The codes of files and of the surroundings: what each says, why it happens, what helps (`tradepost codes`)."""
 
+from daemon.driver_codes import DRIVER_CODES
 from daemon.errors import Code
 
 CODES: tuple[Code, ...] = (
@@ -246,6 +247,7 @@ CODES: tuple[Code, ...] = (
         "The database was used by a newer version of the program.",
         "Install that version again, or restore the backup from before it.",
     ),
+    *DRIVER_CODES,
 )
 
 _TEXTS = {code.name: code.text for code in CODES}
