@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check demo bench kill9 faults sftp-faults build pins clean
+.PHONY: help test lint check driver demo bench kill9 faults sftp-faults generated docs build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -26,6 +26,9 @@ lint: .venv/ready ## lint, format, types
 
 check: lint test ## everything that a change must pass
 
+driver: .venv/ready ## begin a driver (NAME=magento2): its module, simulator and test, to be filled
+	@$(BIN)/python -m tests.drivers.make $(NAME)
+
 demo: .venv/ready ## run the daemon on real-looking input until Ctrl-C (ONCE=1: end by itself)
 	@$(BIN)/python benchmarks/demo.py $(if $(ONCE),--once)
 
@@ -41,6 +44,12 @@ faults: .venv/ready ## strike every call of one scenario in turn, from below (CO
 sftp-faults: .venv/ready ## cut the link to an SFTP server at COUNT=1000 places, then kill the daemon 200 times in SFTP traffic
 	@$(BIN)/python -m tests.reliability.sftp_faults --count $(COUNT)
 	@$(BIN)/python -m tests.reliability.sftp_kill --count $(KILLS)
+
+generated: .venv/ready ## send COUNT=1000 generated files of each format, and count the answers (SEED=1 repeats)
+	@$(BIN)/python -m tests.hostile.generated --count $(COUNT) $(if $(SEED),--seed $(SEED))
+
+docs: .venv/ready ## write docs/codes.md anew from the tables of codes
+	@$(BIN)/python -m tests.codes_page > docs/codes.new && mv docs/codes.new docs/codes.md
 
 build: .venv/ready ## sdist, and the wheel from it, into dist/
 	$(BIN)/python -m build --no-isolation

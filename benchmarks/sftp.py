@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pysqlite3 as sqlite3
 from loguru import logger
 
+from benchmarks.bench import Line
 from daemon import parts
 from daemon.accounts import open_accounts
 from daemon.clock import SystemClock
@@ -134,6 +135,23 @@ def measure(rounds: int = 3) -> list[Pair]:
         finally:
             ground.server.kill()
     return pairs
+
+
+def bench_sftp(rounds: int) -> list[Line]:
+    """One line for each pair."""
+    logger.disable("daemon")  # the table is what is read
+    try:
+        return [
+            Line(
+                pair.what,
+                f"sftp get {statistics.median(pair.theirs):.2f} s",
+                f"{statistics.median(pair.ours):.2f} s = {pair.ratio:.2f}",
+                f"≤ {pair.reach}",
+            )
+            for pair in measure(rounds)
+        ]
+    finally:
+        logger.enable("daemon")
 
 
 def measure_pickup(holes: int, files: int = 300) -> list[float]:

@@ -16,7 +16,7 @@ import traceback
 import pyarrow as pa
 from adbc_driver_manager import Error as DriverError
 
-from daemon import answers, checking, parts, spool
+from daemon import answers, checking, held, parts, spool
 from daemon.channel import Channel, Hangup
 from daemon.errors import Refused
 from daemon.messages import (
@@ -25,9 +25,11 @@ from daemon.messages import (
     Broken,
     Check,
     Declined,
+    Draft,
     Full,
     Job,
     Limits,
+    List,
     Read,
     Ready,
     Render,
@@ -35,6 +37,7 @@ from daemon.messages import (
     Rules,
     Spooled,
     Stopped,
+    Twins,
     Unspooled,
 )
 from daemon.records import Catalogs
@@ -60,10 +63,10 @@ class Wire:
     def tell(self, reply: Reply) -> None:
         self._channel.send(reply)
 
-    def listen(self, wait: bool = False) -> list[Acknowledge]:
-        heard: list[Acknowledge] = []
+    def listen(self, wait: bool = False) -> list[Acknowledge | Twins]:
+        heard: list[Acknowledge | Twins] = []
         while message := self._channel.receive(None if wait and not heard else 0):
-            if isinstance(message, Acknowledge):
+            if isinstance(message, Acknowledge | Twins):
                 heard.append(message)
             else:
                 raise Stopping
@@ -94,14 +97,15 @@ def main(descriptor: int, daemon: int) -> None:
         channel.send(Ready())
         while True:
             job = channel.receive()
-            if isinstance(job, Read | Check | Render):  # Acknowledge and Stop may come in after their job has ended
+            # Acknowledge and Stop may come in after their job has ended
+            if isinstance(job, Read | Check | Render | Draft | List):
                 channel.send(answer(job, catalogs, Wire(channel)))
                 kept = _give_back(kept)
     except Hangup:
         return
 
 
-def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def answer(job: Read | Check | Render | Draft | List, catalogs: Catalogs, desk: Desk) -> Reply:
     """Do one job; its last message. Raises nothing but Hangup."""
     try:
         return _work(job, catalogs, desk)
@@ -122,11 +126,15 @@ def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
         )
 
 
-def _work(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def _work(job: Read | Check | Render | Draft | List, catalogs: Catalogs, desk: Desk) -> Reply:
     if isinstance(job, Read):
         return spool.read(job, catalogs, desk)
     if isinstance(job, Check):
         return checking.check(job, catalogs, desk)
+    if isinstance(job, Draft):
+        return answers.draft(job, catalogs)
+    if isinstance(job, List):
+        return held.write(job)
     return answers.render(job, catalogs, desk)
 
 

@@ -11,7 +11,21 @@ from threading import Condition
 
 from daemon.channel import Channel, Hangup
 from daemon.errors import ChildDied
-from daemon.messages import Acknowledge, Block, Check, Progress, Read, Ready, Render, Reply, Stop
+from daemon.messages import (
+    Acknowledge,
+    AskTwins,
+    Block,
+    Check,
+    Draft,
+    List,
+    Progress,
+    Read,
+    Ready,
+    Render,
+    Reply,
+    Stop,
+    Twins,
+)
 
 HANG = 600.0  # seconds without a message, while we wait for one
 _START = 120.0
@@ -63,7 +77,7 @@ class Child:
         if not isinstance(self._receive(seconds), Ready):
             raise self._death("It did not say that it is ready")
 
-    def ask(self, job: Read | Check | Render) -> Iterator[Reply]:
+    def ask(self, job: Read | Check | Render | Draft | List) -> Iterator[Reply]:
         """Send a job and yield what comes back, its answer last.
 
         Raises ChildDied when the child ends, or is ended because it was silent for too long. Who leaves the loop early
@@ -76,13 +90,13 @@ class Child:
                 reply = self._receive(self._hang)
                 if isinstance(reply, Ready):
                     continue
-                self.busy = isinstance(reply, Progress | Block)
+                self.busy = isinstance(reply, Progress | Block | AskTwins)
                 yield reply
         finally:
             if self.busy:
                 self.close()
 
-    def tell(self, message: Acknowledge | Stop) -> None:
+    def tell(self, message: Acknowledge | Twins | Stop) -> None:
         """Send something about the job that is going on. Raises ChildDied."""
         self._send(message)
 
@@ -96,7 +110,7 @@ class Child:
         self.kill()
         self._channel.close()
 
-    def _send(self, message: Read | Check | Render | Acknowledge | Stop) -> None:
+    def _send(self, message: Read | Check | Render | Draft | List | Acknowledge | Twins | Stop) -> None:
         try:
             self._channel.send(message)
         except (Hangup, OSError) as gone:

@@ -47,6 +47,15 @@ class Instance:
         os.close(self._file)
 
 
+def has_living(data_dir: Path, instances: Iterable[dict[str, Any]]) -> bool:
+    """Whether one of these daemons lives: by its lock on this host, elsewhere by its word."""
+    host = socket.gethostname()
+    return any(
+        not is_free(data_dir / "instance" / each["id"]) if each["host"] == host else each["silent"] <= SILENCE
+        for each in instances
+    )
+
+
 def is_free(path: Path) -> bool:
     """Whether nobody holds the lock of a daemon: its file is gone, or can be locked."""
     try:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -21,7 +22,17 @@ Shape = Literal["journal", "json", "readable"]
 
 PRIORITY = {"TRACE": 7, "DEBUG": 7, "INFO": 6, "SUCCESS": 5, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 COLOUR = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
-CHATTY = ("alembic", "apscheduler", "asyncio", "paramiko", "sqlalchemy", "watchdog")  # their INFO is our DEBUG
+CHATTY = (
+    "alembic",
+    "apscheduler",
+    "asyncio",
+    "httpcore2",
+    "httpx2",
+    "paramiko",
+    "pyrate_limiter",
+    "sqlalchemy",
+    "watchdog",
+)  # their INFO is our DEBUG
 
 SENSITIVE = (
     r"[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credentials?|authorization)[\w.-]*"
@@ -39,7 +50,7 @@ SENSITIVE_NAME = re.compile(f"(?i){SENSITIVE}")
 TELLING_TYPES = (OSError, AttributeError, NameError, ImportError, TypeError)
 TELLING_MODULES = ("daemon.errors", "sqlite3", "pysqlite3.dbapi2", "alembic.util.exc")
 
-_known_secrets: set[str] = set()
+_known_secrets: Counter[str] = Counter()  # by how many they are hidden
 
 
 def start(level: str = "INFO", stream: TextIO | None = None, shape: Shape | None = None) -> None:
@@ -72,8 +83,16 @@ def find_shape(stream: TextIO, environment: Mapping[str, str] = os.environ) -> S
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Never let these texts appear in the log, wherever they come from (from 4 characters on)."""
+    """Let these texts not appear in the log, wherever they come from (from 4 characters on), until `forget`."""
     _known_secrets.update(secret for secret in secrets if len(secret) >= 4)
+
+
+def forget(secrets: Iterable[str]) -> None:
+    """Whoever hid these needs them no more: every known secret is looked for in every line."""
+    for secret in secrets:
+        _known_secrets[secret] -= 1
+        if _known_secrets[secret] <= 0:
+            del _known_secrets[secret]
 
 
 def redact(text: str) -> str:

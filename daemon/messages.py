@@ -16,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True):
     cell: int = 1 << 20
     unpacked: int = 4 << 30  # bytes that come out of a packed file or workbook
     ratio: int = 200  # times its size
+    depth: int = 64  # levels of objects, lists or elements one within the other
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class Mapping(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True):
     """What an account decides about reading its files (operation.md, the keys under [accounts.<name>])."""
 
-    mode: str = "merge"  # merge | partial, decided for this file
+    mode: str = "merge"  # merge | partial, decided for this file; in a child never replace: its rows merge
     decimal: str | None = None  # "." | "," | None: the file's other cells decide
     currency: str | None = None
     language: str = "en"
@@ -50,6 +51,8 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     rules: Rules
     limits: Limits = Limits()
     keys: int = 1_000  # send the keys themselves when there are at most so many
+    moment: int = 0  # at which the file came: no part of the rules, the same cells would seem changed each time
+    checksum: bytes | None = None  # a file of the sender that says which SHA-256 the source has
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):
@@ -63,6 +66,9 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     blocks: str  # "sqlite" | "csv": how a block is written
     first: int = 1
     rows: int = 40_000  # at most so many in a block: some 80 ms of a transaction, while small writes wait
+    missing: bool = False  # tell the known skus that stand in no row of the file; `known` has all of them
+    named: bool = False  # tell the known skus of rows that are rejected or ask for nothing, too
+    zeros: bool = False  # the account has skus that begin with 0, so that a sent one may have lost its own
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
@@ -72,12 +78,38 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     faults: list[bytes]
     folder: bytes
     rules: Rules
+    errors: str = "csv"  # csv | xlsx: the shape for what came as text
+
+
+class Draft(msgspec.Struct, frozen=True, tag=True):
+    """Job: write into `folder` a command file that maps the columns of a file that was declined for its header."""
+
+    header: list[str]
+    stem: str  # of the file's name: the layout is called after it
+    folder: bytes
+    delimiter: str
+
+
+class List(msgspec.Struct, frozen=True, tag=True):
+    """Job: write the skus that a removal holds, and the command file that releases them, into `folder`."""
+
+    upload: str
+    held: str  # a file of ours: SQLite with the table `known`, or CSV, with sku and 0 (missing) or 1 (delete)
+    blocks: str  # "sqlite" | "csv": which
+    folder: bytes
+    delimiter: str
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag=True):
     """The daemon has applied `block`; its files may go, and the child may work one further ahead."""
 
     block: int
+
+
+class Twins(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `AskTwins`: the known sku for each asked one that has such a twin."""
+
+    known: dict[str, str]
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -113,14 +145,15 @@ class Declined(msgspec.Struct, frozen=True, tag=True):
     sha256: str = ""
     size: int = 0  # bytes
     layout: str = ""
+    header: list[str] = []  # when it was refused for it: the likeliest line, for `Draft`
 
 
 class Block(msgspec.Struct, frozen=True, tag=True):
     """One checked block: rows to create, to compare and change, to delete, and what was settled without the store.
 
-    "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone` (those with rows), each with
-    `Spooled.columns`; "csv": `path` + ".new", ".known", ".gone" are files for COPY (CSV without header, NULL is an
-    unquoted blank).
+    "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone`, `missing`, `named` (those with
+    rows), the first two with `Spooled.columns`, the others with `sku`; "csv": `path` + ".new", ".known", … are files
+    for COPY (CSV without header, NULL is an unquoted blank). `missing` is no row of the file.
     """
 
     number: int
@@ -133,6 +166,22 @@ class Block(msgspec.Struct, frozen=True, tag=True):
     rejected: int
     warnings: int
     faults: bytes | None = None
+    texts: int = 0  # rows of the table `texts` (sku, language, texts): in other languages than the account's
+    missing: int = 0  # known skus that stand in no row
+    named: int = 0  # known skus whose rows bring nothing
+    unreadable: int = 0  # rejected rows without a readable sku
+    same: dict[str, str | int | None] = {}  # columns with one value in all rows: told here, and in no file
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many rows each of its tables has."""
+        return {name: getattr(self, name) for name in ("new", "known", "gone", "texts", "missing", "named")}
+
+
+class AskTwins(msgspec.Struct, frozen=True, tag=True):
+    """Question during `Check`: which of these unknown all-digit skus is a known one but for leading zeros?"""
+
+    skus: list[str]
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):
@@ -144,8 +193,20 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
 class Rendered(msgspec.Struct, frozen=True, tag=True):
     """Answer to `Render`: which files stand in its folder (fsynced by the child)."""
 
-    errors: str | None  # "errors.csv"
+    errors: str | None  # "errors.csv", ".json" or ".xlsx"
     warnings: str | None  # "warnings.csv"
+
+
+class Drafted(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Draft`: the file that stands in its folder (fsynced by the child)."""
+
+    name: str  # "mapping.csv"
+
+
+class Listed(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `List`: what stands in its folder (fsynced by the child)."""
+
+    names: tuple[str, ...]
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
@@ -176,5 +237,20 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | Acknowledge | Stop
-Reply = Progress | Spooled | Declined | Block | Checked | Rendered | Broken | Full | Ready | Stopped | Unspooled
+Job = Read | Check | Render | Draft | List | Acknowledge | Twins | Stop
+Reply = (
+    Progress
+    | Spooled
+    | Declined
+    | Block
+    | AskTwins
+    | Checked
+    | Rendered
+    | Drafted
+    | Listed
+    | Broken
+    | Full
+    | Ready
+    | Stopped
+    | Unspooled
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
-FILES = ("upload", "commands")  # kinds of processes that are a file with a history line: a catalog, a command file
+FILES = ("upload", "retry", "commands")  # kinds of processes that are a file with a history line: catalogs, commands
 
 
 class RemoteFile(NamedTuple):
@@ -132,6 +132,7 @@ class Finished(NamedTuple):
     received_at: int
     answers: tuple[Answer, ...]
     via: str = "local"
+    retried: bool = False  # it has no file of its own: it read that of an earlier upload
 
 
 class View(NamedTuple):

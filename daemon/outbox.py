@@ -79,6 +79,6 @@ class Outbox:
             for upload in finished:
                 for answer in upload.answers:
                     batch.publish(upload.id, answer.staged, answer.path)
-                if not batch.archive(upload):
+                if not batch.archive(upload) and not upload.retried:
                     logger.error("the file of upload {} is in none of our folders", upload.id)
         return due

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from daemon import disk
+from daemon.beside import SUM
 from daemon.errors import Surroundings
 from daemon.taken import FETCHED, SOURCES, TAKEN, VIEW, Upload, answers_cell, archive_path, sign
 
@@ -67,6 +68,8 @@ class Outgoing:
                 cell = f"{upload.id}.{source}".encode()
                 if self._holds(cell, upload.name):
                     with disk.opened(self._root, TAKEN, cell) as own:
+                        with suppress(OSError):
+                            disk.remove(SUM, own)  # it has served; after the file had left, nobody would look here
                         _archive(upload.name, own, name, folder)
             self._archived.add(upload.id.encode())
             return _is_file(name, folder)

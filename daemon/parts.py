@@ -5,14 +5,17 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from daemon.codes import CODES
+from daemon.driver_codes import sentence
 from daemon.errors import Code, ConfigurationFault
 from daemon.sftp import codes as sftp
 
 if TYPE_CHECKING:
+    from daemon.drivers import Driver
     from daemon.records import Catalogs
 
 _CATALOGS = "tradepost.catalogs"
 _NAMES = "tradepost.names"
+_DRIVERS = "tradepost.drivers"
 _NONE = f"No installed package has a part that reads catalog files (entry point {_CATALOGS}). Install tradepost again."
 _SEVERAL = (
     f"Several parts want to read catalog files (entry point {_CATALOGS}): {{}}. Uninstall the packages of all but one."
@@ -38,8 +41,39 @@ def names() -> dict[str, tuple[str, ...]]:
     return found
 
 
+def drivers() -> tuple[dict[str, "type[Driver]"], list[str]]:
+    """The installed drivers by name, and a sentence for each that cannot be used: one that is broken hinders no other.
+
+    Loads the code of all of them.
+    """
+    found: dict[str, type[Driver]] = {}
+    faults = []
+    points = {(point.name, point.value): point for point in entry_points(group=_DRIVERS)}
+    names = [name for name, _ in points]
+    for (name, value), point in sorted(points.items(), key=lambda each: each[0]):
+        try:
+            if names.count(name) > 1:
+                raise ValueError(f"{value} is one of several drivers of that name")
+            found[name] = _driver(point.load())
+        except Exception as error:  # whatever somebody's package does while it is imported
+            faults.append(sentence("D-DRIVER", value=name, detail=f"{type(error).__name__}: {error}"))
+    return found, faults
+
+
+def _driver(loaded: object) -> "type[Driver]":
+    from daemon.drivers import CONTRACT, Driver  # not before somebody asks for drivers
+
+    if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
+        raise TypeError("it is no Driver")
+    if loaded.contract != CONTRACT:
+        raise ValueError(f"it is made for version {loaded.contract} of the driver contract, this is {CONTRACT}")
+    return loaded
+
+
 def codes() -> Iterator[Code]:
-    """Every code that an answer may carry: the machine's own and those of the catalog side."""
+    """Every code that an answer may carry: the machine's own, and those of the catalog side and of drivers."""
     yield from CODES
     yield from sftp.CODES
     yield from catalogs().CODES.values()
+    for driver in drivers()[0].values():
+        yield from driver.codes

@@ -6,8 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,15 +23,16 @@ from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
 from daemon.history import History
 from daemon.identifiers import ulid
 from daemon.instance import Instance
-from daemon.intake import Intake, new_upload
+from daemon.intake import Intake
 from daemon.outbox import Outbox
+from daemon.removals import Removals
 from daemon.sftp.delivery import Copies
 from daemon.sftp.poller import Poller
-from daemon.store import Store, open_store
+from daemon.site import prepare_store, read_site
 from daemon.trouble import Trouble
 from daemon.uploads import Uploads
 from daemon.watch import Watch
-from daemon.worker import Worker
+from daemon.worker import Performer, Worker
 
 RENEW = 10  # seconds between renewals of the leases
 LOOK = 5  # seconds between looks for daemons that died
@@ -66,7 +65,11 @@ class Service:
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail)
         self.copies = Copies(self.data_dir)
         self.outbox = Outbox(self.store, self.accounts, self.copies, self.history.wake)
-        self.performers = {"upload": Uploads(self.store, self.accounts, self.data_dir, self.stop)}
+        uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
+        removals = Removals(self.store, self.stop)
+        self.performers: dict[str, Performer] = {
+            "upload": uploads, "retry": uploads, "release": removals, "discard": removals
+        }  # fmt: skip
         me, hint = self.instance.id, self.engine.hint
         self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
         self._open_accounts(config)
@@ -207,6 +210,7 @@ class Service:
         )
         chores.add_job(lambda: self._try(self._renew), "interval", seconds=RENEW)
         chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
+        chores.add_job(lambda: self._try(self.store.lapse), "interval", hours=1)
         chores.start()
         return chores
 
@@ -251,45 +255,6 @@ class Service:
         self.store.close()
         self.instance.leave()
         logger.info("stopped")
-
-
-def drop(config: Config, store: Store, account: str, file: Path, *, manual: bool, force: bool) -> str:
-    """Hand a file over as if it had come through the account's inbox; returns the upload's id.
-
-    Raises Refused, Surroundings.
-    """
-    owner = open_accounts(config)[account]
-    owner.folders.ensure()
-    clock = SystemClock()
-    store.set_accounts(read_site(Path(config.data_dir)), [account])
-    claimed = owner.folders.taken.place(file, "manual" if manual else "catalog", ulid(clock.now()))
-    store.admit([replace(new_upload(account, claimed), via="cli", force=force)])
-    return claimed.upload_id
-
-
-def read_site(data_dir: Path) -> str:
-    """The name of the place where the files lie: hosts that share `data_dir` are one site. Made at the first start."""
-    file = data_dir / "site"
-    if not file.exists():
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        half = data_dir / f".site-{os.getpid()}"
-        half.write_text(ulid(SystemClock().now()))
-        with suppress(FileExistsError):
-            os.link(half, file)  # whoever comes second keeps the first one's
-        half.unlink()
-    return file.read_text().strip()
-
-
-def prepare_store(config: Config, clock: Clock) -> Store:
-    """The store of this configuration with its schema made or checked.
-
-    Raises Surroundings when the schema is of another version.
-    """
-    data_dir = Path(config.data_dir)
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store = open_store(config.database, data_dir, clock)
-    store.schema.prepare()
-    return store
 
 
 def run(config: Config, *, once: bool = False) -> int:

@@ -4,7 +4,6 @@ SQLite and PostgreSQL differ only in `sqlite.py`, `postgres.py`, `items.py`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,10 +12,24 @@ from sqlalchemy import Connection, Engine, text
 from daemon.clock import Clock
 from daemon.messages import Block
 from daemon.model import SMALL, Claim, Counts, End, Finished, NewDelivery, NewProcess, View
-from daemon.store import accounts, admission, instances, items, leases, processes, remotes, uploads, views
+from daemon.store import (
+    accounts,
+    admission,
+    instances,
+    items,
+    leases,
+    processes,
+    remotes,
+    removals,
+    translations,
+    uploads,
+    views,
+)
+from daemon.store.holds import Holds
 from daemon.store.postgres import PostgresDatabase
 from daemon.store.schema import Schema
 from daemon.store.sqlite import SqliteDatabase
+from daemon.store.stock import Stock
 
 T = TypeVar("T")
 
@@ -41,7 +54,7 @@ class Database(Protocol):
         """Close all connections."""
 
 
-class Store:
+class Store(Holds, Stock):
     """Named transactions over one schema.
 
     All methods may be called from any thread and raise Surroundings when the database is gone.
@@ -118,28 +131,33 @@ class Store:
 
         Raises LeaseLost when the process is no longer ours.
         """
-        sizes = (block.new, block.known, block.gone)
+        sizes = block.sizes
+        filled = any(sizes.values())
 
         def work(connection: Connection) -> Counts:
             counts = Counts(
                 unchanged=block.unchanged, ignored=block.ignored, rejected=block.rejected, warnings=block.warnings
             )
-            counts.rows = block.new + block.known + block.gone + block.unchanged + block.ignored + block.rejected
+            counts.rows = block.new + block.known + block.texts + block.unchanged + block.ignored + block.rejected
             if self.database.dialect == "postgresql":  # before any row is locked: a COPY may take long, or hang
-                items.load_block(connection, columns, block.path, sizes)
-            processes.move(connection, claim, block.number, counts.rows, total)
-            if any(sizes):
-                done = merge.apply(connection, claim.account_id, self.clock.now(), sizes)
-                counts.created, counts.updated, counts.deleted = done
-                counts.unchanged += block.known - done.updated
-                counts.ignored += block.gone - done.deleted
-                if any(done):
+                items.load_block(connection, columns, block)
+            processes.move(connection, claim, block.number, counts.rows + block.gone, total)
+            if filled:
+                done = merge.apply(connection, claim.account_id, block)
+                told = translations.merge(connection, claim.account_id) if block.texts else 0
+                counts.created, counts.updated = done.created, done.updated + told
+                counts.unchanged += block.known - done.updated + block.texts - told
+                if counts.created or counts.updated:
                     accounts.move_items_version(connection, claim.account_id)
+                removals.note_named(connection, claim.account_id, sizes)
+            if block.gone or block.missing or block.unreadable:  # judged as a whole, when all of it is known
+                lost = removals.stage(connection, claim, block)
+                counts.ignored, counts.rows = counts.ignored + lost, counts.rows + lost
             if block.number == 1 and counts.rows < total:  # there is something to see before the end
                 views.mark_history(connection, {(claim.account_id, claim.received_at)})
             return processes.count(connection, claim, counts, block.faults, block.number)
 
-        return self.database.write_block(work, block.path if any(sizes) else "")
+        return self.database.write_block(work, block.path if filled else "")
 
     def settle(self, claims: Sequence[Claim], ends: Sequence[End]) -> None:
         """End processes of one lane: outcome, history, answers to publish, the lane's next.
@@ -162,38 +180,6 @@ class Store:
             waiting = processes.find_open(connection, own)
             owing = {each.account for each in uploads.list_finished(connection, own, None)}
         return owing | {name for name, number in self._own.items() if number in waiting}
-
-    # -- items ---------------------------------------------------------------------------------------------------
-
-    def merge(self, columns: Sequence[str], *, partial: bool) -> items.Merge:
-        """The statements for blocks with these columns."""
-        return _make_merge(self.database.dialect, tuple(columns), partial)
-
-    def items_version(self, account: str) -> int:
-        """Moves with every transaction that changes an item of the account."""
-        with self.database.read() as connection:
-            return accounts.items_version(connection, account)
-
-    def digests(self, account: str, keys: Sequence[str]) -> dict[str, int | None]:
-        """Of these skus those the account has, with the digest of the line each came from."""
-        with self.database.read() as connection:
-            return items.find_digests(connection, accounts.id_of(connection, account), keys)
-
-    def count_items(self, account: str) -> int:
-        """How many items the account has."""
-        with self.database.read() as connection:
-            return items.count(connection, accounts.id_of(connection, account))
-
-    def export_digests(self, account: str, path: Path) -> None:
-        """All skus of the account with their digests, in key order, into a new file for a child."""
-        with self.database.read() as connection:
-            owner = accounts.id_of(connection, account)
-            items.export_digests(connection, self.database.dialect, owner, str(path))
-
-    def items(self, account: str, skus: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """The account's items as stored, in key order."""
-        with self.database.read() as connection:
-            yield from items.list_items(connection, accounts.id_of(connection, account), skus)
 
     # -- uploads, answers, views -----------------------------------------------------------------------------------
 
@@ -263,11 +249,6 @@ class Store:
             return self.clock.now()
         # leases are compared between machines: there the database's clock decides
         return int(connection.scalar(text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")) or 0)
-
-
-@lru_cache(maxsize=200)
-def _make_merge(dialect: str, columns: tuple[str, ...], partial: bool) -> items.Merge:
-    return items.Merge(dialect, columns, partial)
 
 
 def open_store(url: str | None, data_dir: Path, clock: Clock) -> Store:

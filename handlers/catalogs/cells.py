@@ -22,6 +22,7 @@ YES: Final = frozenset(("yes", "true", "1", "on", "ja", "wahr", "oui", "vrai"))
 NO: Final = frozenset(("no", "false", "0", "off", "nein", "falsch", "non", "faux"))
 UNITS: Final = {"kg": "kg", "kgs": "kg", "g": "g", "gr": "g", "lb": "lb", "lbs": "lb", "oz": "oz"}
 ACTIONS: Final = frozenset(("merge", "delete", "ignore"))
+SPOILT: Final = "a spreadsheet has shortened it to powers of ten"
 LENGTHS: Final = {"title": 500, "description": 100_000, "images": 20_000}
 LENGTH: Final = 2_000  # characters of every other text
 
@@ -51,7 +52,7 @@ def text(cell: str, limit: int = LENGTH) -> Cell:
 def gtin(cell: str) -> Cell:
     if not (cell.isascii() and cell.isdigit()):
         spoilt = re.fullmatch(r"[0-9]+(?:[.,][0-9]*)?[eE]\+?[0-9]+", cell)
-        why = "a spreadsheet has shortened it to powers of ten" if spoilt else "it may hold digits only"
+        why = SPOILT if spoilt else "it may hold digits only"
         return Cell(None, "R-GTIN", why)
     if len(cell) not in (8, 12, 13, 14):
         return Cell(None, "R-GTIN", f"it has {len(cell)} digits, not 8, 12, 13 or 14")
@@ -81,7 +82,7 @@ def percent(cell: str, decimal: str | None) -> Cell:
 def quantity(cell: str, decimal: str | None) -> Cell:
     amount, code, detail = numbers.read(cell, decimal)
     if amount is None:
-        return Cell(None, code, detail)
+        return Cell(None, code, "write a whole number, such as 12" if detail == numbers.UNREADABLE else detail)
     if amount % numbers.SCALE:
         return Cell(None, "R-NUMBER", "it must be a whole number")
     return Cell(0, "R-QUANTITY-NEGATIVE") if amount < 0 else Cell(amount // numbers.SCALE)

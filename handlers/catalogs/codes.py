@@ -1,9 +1,10 @@
 """Every code a catalog file can be answered with: the sentence for its sender, the cause, the cure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from daemon.errors import Code, Refused
-from handlers.catalogs import container_codes
+from handlers.catalogs import container_codes, layout_codes, record_codes
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -12,7 +13,8 @@ _TABLE = (
     Code(
         "F-FORMAT",
         ERROR,
-        "Files that end in {value} are not read as catalog files; send .csv, .tsv, .txt or .xlsx, also as .gz or .zip.",
+        "Files that end in {value} are not read as catalog files; send .csv, .tsv, .txt, .xlsx, .json, .ndjson or "
+        ".xml, also as .gz or .zip.",
         "The name of the file ends in a suffix no format is known for.",
         "Export the catalog as CSV and send it again.",
     ),
@@ -70,15 +72,16 @@ _TABLE = (
     Code(
         "F-NO-ROWS",
         ERROR,
-        "The file has a header but no row below it; send it again with rows.",
-        "Below the header are only empty lines.",
+        "The file has no rows; send it again with at least one.",
+        "Below the header are only empty lines, or the list of products is empty.",
         "Check the export that wrote it and send it again.",
     ),
     Code(
         "H-NO-COLUMNS",
         ERROR,
-        "None of the first ten lines names a column we know; begin the file with a header such as sku,title,price.",
-        "No line at the head of the file holds the name of a known column.",
+        "The file names no column we know; begin it with a header such as sku,title,price, or name the fields of its "
+        "objects so.",
+        "None of the first ten lines, and no field of JSON or XML, has the name of a known column.",
         "Put a header line with our column names above the rows, or have your own names mapped.",
     ),
     Code(
@@ -96,16 +99,23 @@ _TABLE = (
         "Rename or remove one of the two.",
     ),
     Code(
+        "H-NAME-LENGTH",
+        ERROR,
+        "The name of column {detail} in the header is longer than {value} characters; shorten it.",
+        "A name in the header is longer than any name is: mostly a cell without its closing quote, or a text.",
+        "Shorten the name; check that the first line of the file is a header.",
+    ),
+    Code(
         "H-UNKNOWN-COLUMN",
         WARNING,
-        "We do not know these columns and keep them as attributes: {field}.",
+        "We do not know these columns and keep them as attributes: {field}. Correct a name that is only misspelt.",
         "The header holds names that are no columns of ours.",
         "Nothing, if they are meant as attributes; else correct the names.",
     ),
     Code(
         "H-BLANK-COLUMN",
         WARNING,
-        "Columns without a name are not read: column {detail}.",
+        "Columns without a name are not read: column {detail}. Give each a name, or remove it.",
         "The header has blank cells.",
         "Give each column a name, or remove it.",
     ),
@@ -145,6 +155,22 @@ _TABLE = (
         "Correct the sku, or create the item with a file that has a title column.",
     ),
     Code(
+        "R-OTHER-LANGUAGE",
+        ERROR,
+        "We have no item “{value}” that this text in another language ({detail} is the account's) could belong to; "
+        "send the item in the account's language first, or leave the language out.",
+        "A row in another language than the account's only adds texts to an item, and there is no such item.",
+        "Send the item in the account's language, in the same file or before; or set the account's language.",
+    ),
+    Code(
+        "R-ZEROS-LOST",
+        ERROR,
+        "We have no item “{value}”, but “{detail}”: the zeros at the beginning differ; write the sku with the zeros "
+        "it has.",
+        "A spreadsheet took the sku for a number and dropped its leading zeros, or a program filled it up with some.",
+        "Format the column as text before the file is opened or saved, and write the zeros back.",
+    ),
+    Code(
         "R-TITLE-MISSING",
         ERROR,
         "The title is blank; write the title of the item (mode partial leaves the title of known items as it is).",
@@ -154,16 +180,16 @@ _TABLE = (
     Code(
         "R-LENGTH",
         ERROR,
-        "{field} is longer than allowed: {detail}.",
+        "{field} is longer than allowed: {detail}; shorten it.",
         "A text has more characters than its column may hold.",
         "Shorten the text.",
     ),
     Code(
         "R-GTIN",
         ERROR,
-        "“{value}” in {field} is no GTIN: {detail}.",
+        "“{value}” in {field} cannot be right: {detail}; copy it anew, into a column formatted as text.",
         "A GTIN has 8, 12, 13 or 14 digits, the last of them a check digit; spreadsheets like to spoil long "
-        "numbers (4.00638E+12).",
+        "numbers, and skus that look like numbers (4.00638E+12).",
         "Copy the number from the package; in a spreadsheet format the column as text.",
     ),
     Code(
@@ -241,27 +267,28 @@ _TABLE = (
     Code(
         "R-PRICE-ZERO",
         WARNING,
-        "{field} is 0: it is stored, but an item is never offered at that price.",
+        "{field} is 0: it is stored, but never offered; write the price, or leave the cell blank.",
         "A price of 0 is mostly a mistake.",
         "Write the price, or leave the cell blank.",
     ),
     Code(
         "R-QUANTITY-NEGATIVE",
         WARNING,
-        "“{value}” in {field} is negative and was read as 0.",
+        "“{value}” in {field} is negative and was read as 0; write 0 if there is none.",
         "Stock below zero, as systems write it that have oversold.",
         "Nothing, or write 0.",
     ),
     Code(
         "R-DELETE-UNKNOWN",
         WARNING,
-        "“{value}” cannot be deleted: we have no such item.",
+        "“{value}” cannot be deleted: we have no such item; correct the sku, or leave the row out.",
         "A row with the action delete names an item that does not exist, or no longer does.",
         "Nothing, or correct the sku.",
     ),
 )
 
-CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE)}
+_TABLES: Final = (_TABLE, container_codes.TABLE, layout_codes.TABLE, record_codes.TABLE)
+CODES: Final[dict[str, Code]] = {code.name: code for table in _TABLES for code in table}
 
 _SHOWN = 60  # characters of a cell that a sentence repeats
 
@@ -279,6 +306,6 @@ def explain(code: str, field: str, value: str, detail: str | None) -> str:
     return CODES[code].text.format(field=field, value=shown, detail=detail or "")
 
 
-def refusal(code: str, field: str = "", value: object = "", detail: object = "") -> Refused:
-    """The exception that refuses the file as a whole, with the sentence of `code`."""
-    return Refused(code, CODES[code].text.format(field=field, value=value, detail=detail))
+def refusal(code: str, field: str = "", value: object = "", detail: object = "", header: Sequence[str] = ()) -> Refused:
+    """The exception that refuses the file as a whole, with the sentence of `code`; `header`: what was judged as one."""
+    return Refused(code, CODES[code].text.format(field=field, value=value, detail=detail), header)

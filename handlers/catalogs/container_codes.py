@@ -85,15 +85,15 @@ TABLE: Final = (
     Code(
         "F-NESTING",
         "error",
-        "In {detail} more than {value} elements stand one within the other; write the file as its format demands.",
-        "Markup is nested deeper than any catalog is.",
+        "In {detail} more than {value} levels stand one within the other; write the file as its format demands.",
+        "Markup, objects or lists are nested deeper than any catalog is.",
         "Check the program that wrote the file.",
     ),
     Code(
         "F-ROW-SIZE",
         "error",
         "Row {detail} has more than {value} bytes; shorten its texts and send the file again.",
-        "The cells of one row are together larger than we read.",
+        "The cells of one row, or the names of the header, are together larger than we read.",
         "Shorten the texts of that row.",
     ),
     Code(

@@ -130,8 +130,12 @@ class Records:
         if "straddl" not in str(fault):
             return fault
         dialect = self._header.dialect
-        line = lines.endless(self._source.path, self._encoding, self._line, *dialect, self._block - 2)
-        return refusal("F-QUOTE", detail=line)
+        found = lines.endless(self._source.path, self._encoding, self._line, *dialect, self._block - 2)
+        if found.unclosed:
+            return refusal("F-QUOTE", detail=found.line)
+        if any(len(cell.encode()) > self._limits.cell for cell in found.cells):
+            return refusal("F-CELL-SIZE", value=self._limits.cell, detail=found.line)
+        return refusal("F-ROW-SIZE", value=self._block, detail=found.line)
 
     def _placed(self, good: pa.RecordBatch) -> pa.RecordBatch:
         """A parsed block with the ragged records of its stretch, each on its line, without the empty lines."""
@@ -226,6 +230,6 @@ class Records:
                 raise self._large(column[row].as_py(), int(starts[row]))
 
     def _large(self, cell: str, line: int) -> Exception:
-        if cell.endswith("\0\n"):  # the closing line is in it
+        if cell.rstrip("\n").endswith("\0"):  # the closing line is in it
             return refusal("F-QUOTE", detail=line)
         return refusal("F-CELL-SIZE", value=self._limits.cell, detail=line)

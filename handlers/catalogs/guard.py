@@ -20,7 +20,12 @@ def unguarded(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
         columns[surplus] = pa.array([_surplus(cells) for cells in columns[surplus].to_pylist()], pa.string())
     batch = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
     line = pl.Series(pl.from_arrow(columns[plan.header.index("_line")]))
-    return batch.filter((line != "0").to_arrow()) if (line == "0").any() else batch
+    return batch.filter((line != "0").fill_null(True).to_arrow()) if (line == "0").any() else batch
+
+
+def taken_off(name: str) -> str:
+    """The name of a column without its guard."""
+    return _off(pl.Series([name]))[0] if name.startswith("'") else name
 
 
 def _off(cells: pl.Series) -> pl.Series:

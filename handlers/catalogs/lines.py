@@ -7,6 +7,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple, TextIO
 
 import polars as pl
 import pyarrow as pa
@@ -64,26 +65,59 @@ def _decoded(path: bytes, encoding: str) -> Iterator[str]:
         yield decoder.decode(b"", final=True)
 
 
-def endless(path: bytes, encoding: str, start: int, delimiter: str, quote: str, size: int) -> int:
-    """The line on which the first record longer than `size` bytes begins, from line `start` on; slow and exact."""
-    read = length = 0
-    began = start
+class Endless(NamedTuple):
+    """A record that is too long: the line on which it begins, its first cells, and whether a quote in it never ends."""
 
-    def physical() -> Iterator[str]:
-        nonlocal read, length
-        with open(path, encoding=encoding, errors="replace", newline="") as file:
-            for line in file:
-                read += 1
-                if read < start:
-                    continue
-                length += len(line.encode())
-                if length > size:
-                    return
-                yield line
+    line: int
+    cells: list[str]
+    unclosed: bool
 
+
+def endless(path: bytes, encoding: str, start: int, delimiter: str, quote: str, size: int) -> Endless:
+    """The first record longer than `size` bytes, from line `start` on; slow and exact, in memory of that size."""
     csv.field_size_limit(sys.maxsize)
-    for _ in csv.reader(physical(), delimiter=delimiter, quotechar=quote):
-        if length > size:
-            break
-        began, length = read + 1, 0
-    return began
+    with open(path, encoding=encoding, errors="replace", newline="") as file:
+        for _ in range(1, start):
+            file.readline()
+        lines = _Record(file, size)
+        for _ in csv.reader(lines, delimiter=delimiter, quotechar=quote):
+            if lines.over:
+                break
+            start += len(lines.held)
+            lines.clear()
+        cells = next(csv.reader(lines.held, delimiter=delimiter, quotechar=quote), [])
+        within = "".join(lines.held).count(quote) % 2 == 1
+        return Endless(start, cells, within and not _closes(file, quote))
+
+
+class _Record:
+    """The lines of a file; `held` are those since the last `clear`, and they end when those have over `size` bytes."""
+
+    def __init__(self, file: TextIO, size: int) -> None:
+        self._file, self._size = file, size
+        self.clear()
+
+    def clear(self) -> None:
+        self.held: list[str] = []
+        self._length = 0
+
+    @property
+    def over(self) -> bool:
+        return self._length > self._size
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(self._size + 1):
+            self.held.append(line)
+            self._length += len(line.encode())
+            if self.over:
+                return
+            yield line
+
+
+def _closes(file: TextIO, quote: str) -> bool:
+    """Whether in the rest of a file, which begins within a quoted cell, a quote stands that is not doubled."""
+    while chunk := file.read(1 << 20):
+        chunk += file.read(1) if chunk.endswith(quote) else ""
+        if quote in chunk.replace(quote * 2, ""):
+            return True
+    return False

@@ -6,12 +6,13 @@ import polars as pl
 
 from daemon.messages import Rules
 from daemon.records import Checked, Plan
-from handlers.catalogs import numbers, readings
+from handlers.catalogs import cells, numbers, readings
 from handlers.catalogs.codes import CODES, ERROR
 from handlers.catalogs.values import Column, Faults, read_distinct, read_each, read_rest, same
 
 _BULK = 32  # rows from which reading in bulk costs less than cell by cell
 _SKU = 128  # characters
+_POWER = r"^[0-9](?:[.,][0-9]+)?E\+[0-9]+$"
 _ERRORS = [code.name for code in CODES.values() if code.severity == ERROR]
 _NOTHING_TOLD = pl.DataFrame(schema={"_line": pl.UInt32, "field": pl.String, "code": pl.String, "detail": pl.String})
 
@@ -24,13 +25,13 @@ class Checker:
         decimal = numbers.decimal(rules, seen)
         mixed = any(seen.get(sign, False) for sign in (".", ",") if sign != decimal)
         self._columns = [
-            Column(name, plan.header[place], str(place), readings.of(name, place, decimal, mixed), {})
+            Column(name, plan.sent(place), str(place), readings.of(name, place, decimal, mixed), {})
             for place, name in sorted(plan.columns.items())
             if name != "sku"
         ]
         quick = [(column.reading.quick, column.name) for column in self._columns]
         self._quick = [expression.alias(name) for expression, name in quick if expression is not None]
-        self._key = plan.header[plan.key]
+        self._key = plan.sent(plan.key)
         self._extra = sorted(column.name for column in self._columns if ":" in column.name)
 
     def forget(self) -> None:
@@ -40,6 +41,11 @@ class Checker:
 
     def check(self, rows: pl.DataFrame) -> Checked:
         """Apply every rule to every row; see `daemon.records.Checked` for what comes out."""
+        beside = 0
+        if self._plan.products:
+            height = rows.height
+            rows = rows.filter(~rows["_aside"])
+            beside = height - rows.height
         faults = Faults()
         bulk = rows.height >= _BULK
         quick = rows.select(self._quick) if bulk else rows
@@ -47,12 +53,15 @@ class Checker:
         units: dict[int, str] = {}
         for column in self._columns:
             raw = rows[column.place]
+            told = len(faults)
             if not bulk:
                 values[column.name] = read_each(column, raw, faults, units)
             elif column.reading.quick is None:
                 values[column.name] = read_distinct(column, raw, faults)
             else:
                 values[column.name] = read_rest(column, raw, quick[column.name], faults, units)
+            if len(faults) > told:
+                self._trace(column, rows, faults)
         known = rows["_known"]
         full = rows["_cells"].null_count() == rows.height
         ragged = same(False, rows.height, pl.Boolean) if full else rows["_cells"].is_not_null()
@@ -65,10 +74,32 @@ class Checker:
         if aside.any():
             faults.spare(aside)
         operation, ignored = self._operation(rows, action, ragged, faults)
-        self._sku(rows, ragged if action is None else ragged | (action == "ignore").fill_null(False), faults)
+        exempt = ragged if action is None else ragged | (action == "ignore").fill_null(False)
+        self._sku(rows, exempt, faults)
+        self._spoilt(rows, exempt, faults)
+        if "_twin" in rows.columns:
+            lost = (rows["_twin"].is_not_null() & ~exempt).arg_true()
+            faults.add(lost, self._key, "R-ZEROS-LOST", rows["_twin"].gather(lost).to_list())
         self._cells(rows, ragged, faults)
         self._default(values, known)
-        return self._result(rows, values, operation, ignored, faults)
+        return self._result(rows, values, operation, ignored, faults, beside)
+
+    def _trace(self, column: Column, rows: pl.DataFrame, faults: Faults) -> None:
+        """Name each fault of an appended column by the sender's column that its cell was taken from."""
+        origins = self._plan.origins.get(int(column.place), ())
+        if len(origins) < 2:
+            return
+        at = faults.rows()
+        cells = rows[column.place].gather(at).to_list()
+        sent = [rows[str(origin)].gather(at).to_list() for origin in origins]
+        names = [
+            next(
+                (self._plan.header[origin] for origin, own in zip(origins, row, strict=True) if cell in own),
+                column.sent,
+            )
+            for cell, *row in zip(cells, *sent, strict=True)
+        ]
+        faults.rename(names)
 
     def _operation(
         self, rows: pl.DataFrame, action: pl.Series | None, ragged: pl.Series, faults: Faults
@@ -78,7 +109,7 @@ class Checker:
         if action is None or action.null_count() == len(action):
             return _choose(known, "known", "new"), None
         gone = (action == "delete").fill_null(False)
-        lost = gone & ~known & ~ragged & (rows["_key"] != "")
+        lost = gone & ~known & ~ragged & (rows["_key"] != "") & _lonely(rows)
         faults.add(lost.arg_true(), self._key, "R-DELETE-UNKNOWN")
         operation = pl.select(pl.when(gone).then(pl.lit("gone")).otherwise(_choose(known, "known", "new"))).to_series()
         return operation, (lost | (action == "ignore").fill_null(False)) & ~ragged
@@ -89,14 +120,21 @@ class Checker:
         if (lengths.min() or 0) > 0 and (lengths.max() or 0) <= _SKU:  # type: ignore[operator]
             return
         faults.add(((lengths == 0) & ~exempt).arg_true(), self._key, "R-SKU-MISSING")
-        characters = keys.str.len_chars()
+        characters = rows[str(self._plan.key)].str.strip_chars().str.len_chars()  # a long key is cut
         long = ((characters > _SKU) & ~exempt).arg_true()
         faults.add(long, self._key, "R-SKU-LENGTH", characters.gather(long).cast(pl.String).to_list())
+
+    def _spoilt(self, rows: pl.DataFrame, exempt: pl.Series, faults: Faults) -> None:
+        """An unknown sku such as 4.00638E+12 is another's, as a spreadsheet shows it: it must not become an item."""
+        keys = rows["_key"]
+        if keys.str.contains("E+", literal=True).any():
+            spoilt = (keys.str.contains(_POWER) & ~rows["_known"] & ~exempt).arg_true()
+            faults.add(spoilt, self._key, "R-GTIN", [cells.SPOILT] * len(spoilt))
 
     def _title(self, rows: pl.DataFrame, titles: pl.Series | None, faults: Faults) -> None:
         """A new item needs a title, and only mode partial may leave that of a known one blank."""
         if titles is None:
-            unknown = ~rows["_known"] & (rows["_key"] != "")
+            unknown = ~rows["_known"] & (rows["_key"] != "") & _lonely(rows)
             faults.add(unknown.arg_true(), self._key, "R-UNKNOWN-SKU")
         elif titles.null_count():
             column = next(column for column in self._columns if column.name == "title")
@@ -151,15 +189,16 @@ class Checker:
         operation: pl.Series,
         ignored: pl.Series | None,
         faults: Faults,
+        beside: int,
     ) -> Checked:
         if self._extra:
             values["extra"] = self._packed(values)
         out = [rows["_line"], operation.alias("_op"), rows["_key"].alias("sku")]
         out += [values[name].alias(name) for name in self._plan.fields]
         frame = pl.DataFrame(out)
-        told = faults.all()
+        told = faults.all(once=bool(self._plan.origins))  # a cell of the sender may fill two columns of ours
         if ignored is None and told.is_empty():
-            return Checked(frame, _NOTHING_TOLD, 0)
+            return Checked(frame, _NOTHING_TOLD, beside)
         rejected = told.filter(told["code"].is_in(_ERRORS))["row"] if len(told) else told["row"]
         count = 0
         if ignored is not None or len(rejected):
@@ -171,14 +210,14 @@ class Checker:
                 drop |= ignored
             frame = frame.filter(~drop)
         lines = rows["_line"].gather(told["row"])
-        return Checked(frame, pl.DataFrame([lines, told["field"], told["code"], told["detail"]]), count)
+        return Checked(frame, pl.DataFrame([lines, told["field"], told["code"], told["detail"]]), beside + count)
 
     def _packed(self, values: dict[str, pl.Series]) -> pl.Series:
         """The open columns of each row as one JSON object; in mode partial without those that are blank."""
         texts = []
         for name in self._extra:
             column = values.pop(name)
-            texts.append((_plain(column) if name.startswith("price:") else column.cast(pl.String)).alias(name))
+            texts.append((plain(column) if name.startswith("price:") else column.cast(pl.String)).alias(name))
         frame = pl.DataFrame(texts)
         if self._rules.mode != "partial":
             return frame.select(pl.struct(self._extra).struct.json_encode()).to_series()
@@ -191,6 +230,11 @@ class Checker:
         return frame.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
 
 
+def _lonely(rows: pl.DataFrame) -> pl.Series:
+    """Which rows name no sku that has lost its zeros."""
+    return rows["_twin"].is_null() if "_twin" in rows.columns else same(True, rows.height, pl.Boolean)
+
+
 def _filled(column: pl.Series, where: pl.Series, text: str) -> pl.Series:
     return pl.select(pl.when(where).then(pl.lit(text)).otherwise(column)).to_series()
 
@@ -201,7 +245,7 @@ def _choose(where: pl.Series, then: str, otherwise: str) -> pl.Series:
     return pl.select(pl.when(where).then(pl.lit(then)).otherwise(pl.lit(otherwise))).to_series()
 
 
-def _plain(amounts: pl.Series) -> pl.Series:
+def plain(amounts: pl.Series) -> pl.Series:
     """Ten-thousandths as decimal text."""
     distinct = amounts.drop_nulls().unique().to_list()
     texts = [numbers.text(amount) for amount in distinct]

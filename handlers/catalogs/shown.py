@@ -17,10 +17,11 @@ _LONG = 20  # places beyond which a number stays in powers of ten
 _DAY = 86_400
 _LAST_DAY = 2_958_465  # 9999-12-31
 
-# Of the formats that a workbook need not spell out, those that show a date, a time or a percentage.
+# Of the formats that a workbook need not spell out, those that show a date, a time, a percentage or powers of ten.
 _BUILT_IN: Final = {
     9: "0%",
     10: "0.00%",
+    **dict.fromkeys((11, 48), "0.00E+00"),
     **dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 59)), "yyyy-mm-dd"),
     **dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47), "hh:mm:ss"),
     22: "yyyy-mm-dd hh:mm",
@@ -29,7 +30,13 @@ _BUILT_IN: Final = {
 _SILENT = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]')  # what a format shows as it stands, or colours
 
 
-class Thousandth(str):
+class Number(str):
+    """A cell that is a number with decimal places: its point is the workbook's, no sign of how people write theirs."""
+
+    __slots__ = ()
+
+
+class Thousandth(Number):
     """A number with three decimal places, of which rules for text could think that they are thousands."""
 
     __slots__ = ()
@@ -39,10 +46,21 @@ class Thousandth(str):
         return f"{self[:-1]}0%" if self.endswith("%") else f"{self}0"
 
 
+class Power(Thousandth):
+    """A number written with powers of ten, as it stands in JSON: only a column of numbers may read it so."""
+
+    __slots__ = ()
+
+    def unmistakable(self) -> str:
+        """The same number written out, as far as that can be read."""
+        number = Decimal(self) if len(self) <= _LONGEST else Decimal("inf")
+        return f"{number:f}" if number and abs(number.adjusted()) <= _LONG else str(self)
+
+
 def plain(value: str) -> str:
     """A number to 15 digits, without powers of ten as far as that can be read; what is no number stays."""
     if len(value) < 16 and _PLAIN.fullmatch(value):
-        return Thousandth(value) if value[-4:-3] == "." and value.lstrip("-")[:2] != "0." else value
+        return _number(value)
     return _spelt(value)
 
 
@@ -65,7 +83,28 @@ def _written(number: Decimal) -> str:
     if not -_LONG <= number.adjusted() <= _LONG:
         return f"{number:E}"
     text = f"{number:f}"
-    return Thousandth(text) if text[-4:-3] == "." and text.lstrip("-")[:2] != "0." else text
+    return _number(text)
+
+
+def _number(text: str) -> str:
+    if "." not in text:
+        return text
+    return Thousandth(text) if text[-4:-3] == "." and text.lstrip("-")[:2] != "0." else Number(text)
+
+
+class Shortened(str):
+    """A whole number whose cell shows it in powers of ten: as a sku it was once a text such as `1E5`."""
+
+    __slots__ = ()
+
+    def shown(self) -> str:
+        """As the cell shows it, but with all digits."""
+        return f"{Decimal(self).normalize(_DIGITS):E}"
+
+
+def shortened(value: str) -> str:
+    text = plain(value)
+    return Shortened(text) if text.isdigit() else text
 
 
 def percent(value: str) -> str:
@@ -73,7 +112,7 @@ def percent(value: str) -> str:
     if number is None:
         return value
     text = _written(number.scaleb(2))
-    return Thousandth(text + "%") if isinstance(text, Thousandth) else text + "%"
+    return type(text)(text + "%")
 
 
 def padded(digits: int, value: str) -> str:
@@ -128,6 +167,8 @@ def _show(code: str, first: int) -> Show | None:
     section = _SILENT.sub("", code).partition(";")[0].lower()
     if "general" in section:
         return None
+    if re.search("0e[+-]", section):
+        return shortened
     elapsed = "[" in section
     time = bool(re.search("[hs]", section))
     date = bool(re.search("[yd]", section)) or ("m" in section and not time and not elapsed)

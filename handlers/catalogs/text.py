@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from daemon.messages import Rules
 from daemon.records import Opened, Source
-from handlers.catalogs import lines
+from handlers.catalogs import lines, synonyms
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.delimited import BLOCK, Dialect, Header, Records
 from handlers.catalogs.feed import Feed
@@ -37,8 +37,8 @@ def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK) -> Opene
     """Find encoding, dialect and header of a delimited text file; its records are read while they are asked for.
 
     `block` bytes are parsed at a time, at least four cells of the largest size; a record must not be longer.
-    Raises Refused: F-EMPTY, F-ENCODING, F-NUL, F-COLUMNS, H-NO-COLUMNS, H-NO-HEADER; while records are read also
-    F-QUOTE, F-CELL-SIZE, F-ROWS, F-NO-ROWS.
+    Raises Refused: F-EMPTY, F-ENCODING, F-NUL, F-COLUMNS, F-QUOTE, F-ROW-SIZE, H-NO-COLUMNS, H-NO-HEADER; while
+    records are read also F-CELL-SIZE, F-ROWS, F-NO-ROWS.
     """
     encoding, mark = _encoding(source, rules)
     feed = Feed(source, encoding, mark)
@@ -46,9 +46,11 @@ def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK) -> Opene
         head = feed.peek(_HEAD)
         if not head.strip():
             raise refusal("F-EMPTY")
-        header = _header(head, suffix)
+        header = _header(head, suffix, rules)
         if len(header.cells) > source.limits.columns:
             raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header.cells))
+        if header.end == len(head) >= _HEAD:  # it goes on behind what was looked at
+            raise refusal("F-ROW-SIZE", value=_HEAD, detail=header.line)
     except BaseException:
         feed.close()
         raise
@@ -83,20 +85,27 @@ def _encoding(source: Source, rules: Rules) -> tuple[str, int]:
     return found
 
 
-def _header(head: bytes, suffix: str) -> Header:
+def _header(head: bytes, suffix: str, rules: Rules) -> Header:
     """The first line that carries a layout's required columns, in the dialect in which the most names are known."""
     whole = head.decode("utf-8", "replace")
     physical = lines.LINE.findall(whole)
     asked = _asked(physical[0])
+    if asked and len(physical) == 1:
+        raise refusal("F-EMPTY")
     best = _Candidate(Fit(False, -1), 0, [], 0, Dialect(asked, ""))
+    tried: list[list[str]] = []
     for dialect in _dialects(whole, asked, suffix):
         records = [_record(physical, place, dialect) for place in range(bool(asked), min(_FIRST, len(physical)))]
+        tried += [cells for cells, _ in records]
         if best.fit < Fit(True, max((len(cells) for cells, _ in records), default=0)):  # else not if it knew every name
-            best = max(best, _candidate(records, bool(asked), dialect), key=lambda found: found.fit)
+            best = max(best, _candidate(records, bool(asked), dialect, rules), key=lambda found: found.fit)
+    if best.dialect.quote != '"' and any(cell.startswith('"') for cell in best.cells):
+        raise refusal("F-QUOTE", detail=best.place + 1)  # without its quote the line would be a header
     if not best.fit.required:
         if best.fit.known <= 0:
-            raise refusal("H-NO-COLUMNS")
-        raise refusal("H-NO-HEADER", value=", ".join(name.strip() for name in best.cells)[:200])
+            raise refusal("H-NO-COLUMNS", header=synonyms.likeliest(tried))
+        shown = ", ".join(name.strip() for name in best.cells)[:200]
+        raise refusal("H-NO-HEADER", value=shown, header=synonyms.likeliest(tried))
     below = best.place + best.taken
     end = len("".join(physical[:below]).encode())
     return Header(tuple(best.cells), best.place + 1, best.dialect, end, below + 1)
@@ -110,11 +119,11 @@ def _dialects(head: str, asked: str, suffix: str) -> Iterator[Dialect]:
     return (Dialect(delimiter, quote) for quote, delimiter in itertools.product(quotes, delimiters))
 
 
-def _candidate(records: Sequence[tuple[list[str], int]], start: int, dialect: Dialect) -> _Candidate:
+def _candidate(records: Sequence[tuple[list[str], int]], start: int, dialect: Dialect, rules: Rules) -> _Candidate:
     """The first line from `start` on that carries a layout's required columns, else the one with most names we know."""
     tried = []
     for place, (cells, taken) in enumerate(records, start):
-        tried.append(_Candidate(fit(cells), place, cells, taken, dialect))
+        tried.append(_Candidate(fit(cells, rules.mappings), place, cells, taken, dialect))
         if tried[-1].fit.required:
             return tried[-1]
     return max(tried, key=lambda found: found.fit)

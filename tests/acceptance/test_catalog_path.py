@@ -30,8 +30,10 @@ CATALOG = (
 class Site:
     """A daemon that runs, and the folders of one account as its people see them."""
 
-    def __init__(self, root: Path, more: str = "") -> None:
+    def __init__(self, root: Path, more: str = "", account: str = "") -> None:
         self.config = write_config(root, more=more)
+        text = self.config.read_text(encoding="utf-8")
+        self.config.write_text(text.replace("[accounts.acme]", f"[accounts.acme]\n{account}"), encoding="utf-8")
         self.root = root / "drop" / "acme"
         self.inbox = self.root / "inbox" / "catalog"
         self.outbox = self.root / "outbox"
@@ -151,6 +153,16 @@ def test_a_stock_file_changes_quantities_only_and_names_skus_it_does_not_know(si
     assert "S-9" in text
 
 
+def test_a_sku_that_has_lost_its_zeros_is_told_and_creates_nothing(site: Site) -> None:
+    site.handle("zeros.csv", "sku,title,quantity\n000815,One,1\n4711,Two,2\n")
+    stock = site.handle("lost.csv", "sku,quantity\n815,5\n4711,3\n")
+    assert (stock["updated"], stock["rejected"]) == ("1", "1")
+    assert [(row["sku"], row["_codes"]) for row in site.errors(stock)] == [("815", "R-ZEROS-LOST")]
+    again = site.handle("added.csv", "sku,title,action\n815,One,\n04711,Two,delete\n0815,One,ignore\n9,New,\n")
+    assert (again["created"], again["rejected"], again["ignored"]) == ("1", "2", "1")
+    assert {"815", "0815", "04711"}.isdisjoint(site.items())
+
+
 def test_the_same_file_again_is_a_duplicate_until_something_has_changed_or_force_is_said(site: Site) -> None:
     text = "sku,title,quantity\nD-1,One,1\n"
     first = site.handle("same.csv", text)
@@ -191,7 +203,8 @@ BAD = {
     "unknown.bin": (b"sku,title\nX,a\n", "F-FORMAT"),
     "lone-quote.csv": (b'sku,title\nX,"a\n' + b"Y,b\n" * 50, "F-QUOTE"),
     "all-wrong.csv": (b"sku,title,price\nX,Lamp,abc\n", "F-NO-ROW-TAKEN"),
-    "replaced.replace.csv": (b"sku,title\nX,Lamp\n", "F-MODE"),
+    "replaced.replace.csv": (b"sku,title,price\nX,Lamp,abc\n", "F-NO-ROW-TAKEN"),
+    "ignored.replace.csv": (b"sku,title,action\nX,Lamp,ignore\n", "F-NOTHING-REPLACED"),
 }
 
 

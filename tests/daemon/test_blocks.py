@@ -2,6 +2,7 @@
 
 import csv
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -9,9 +10,9 @@ import polars as pl
 import pytest
 from adbc_driver_manager import Error as DriverError
 
-from daemon import blocks, checking, spool
-from daemon.answers import unpack
-from daemon.messages import Acknowledge, Block, Check, Reply, Rules
+from daemon import blocks, checking
+from daemon.faults import FAULTS, pack, unpack
+from daemon.messages import Acknowledge, AskTwins, Block, Check, Reply, Rules, Twins
 from tests.daemon.test_spool import CATALOGS, Sink, read, write
 
 ROWS = pl.DataFrame(
@@ -105,6 +106,60 @@ def test_blocks_hold_so_many_keys_of_the_file_whatever_is_known(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize("first", range(1, 9))
+def test_what_stands_in_no_row_is_told_in_blocks_of_its_own_the_same_after_every_restart(
+    tmp_path: Path, first: int
+) -> None:
+    place = tmp_path / "a.spool"
+    read(write(tmp_path / "a.csv", [["sku", "title", "price"], *([f"S{row:02}", "x", "1"] for row in range(0, 50, 2))]))
+    known: dict[str, int | None] = dict.fromkeys(["A", *(f"S{row:02}" for row in range(60))])
+    keeping = Keeping()
+    checking.check(Check(str(place), Rules(), known, "sqlite", rows=10, missing=True), CATALOGS, keeping)
+    told = [block for block in keeping.told if isinstance(block, Block)]
+    assert [(block.number, block.known, block.missing) for block in told] == [
+        (1, 10, 0),
+        (2, 0, 10),
+        (3, 10, 0),
+        (4, 0, 10),
+        (5, 5, 0),
+        (6, 0, 10),
+        (7, 0, 6),
+    ]
+    assert [sku for (sku,) in keeping.written["missing"]] == [
+        "A",
+        *(f"S{row:02}" for row in range(1, 50, 2)),
+        *(f"S{row}" for row in range(50, 60)),
+    ]
+    later = Keeping()
+    job = Check(str(place), Rules(), known, "sqlite", first, 10, missing=True)
+    assert checking.check(job, CATALOGS, later).blocks == 7
+    again = [block for block in later.told if isinstance(block, Block)]
+    assert [(block.number, block.known, block.missing) for block in again] == [
+        (block.number, block.known, block.missing) for block in told[first - 1 :]
+    ]
+
+
+def test_rows_that_bring_nothing_still_name_their_sku_when_that_is_asked_for(tmp_path: Path) -> None:
+    rows = [
+        ["sku", "title", "price", "action"],
+        ["A", "x", "1", ""],
+        ["B", "x", "no", ""],
+        ["C", "x", "1", "ignore"],
+        ["D", "x", "1", "delete"],
+        ["E", "x", "no", ""],  # unknown
+        ["", "x", "1", ""],
+        ["F" * 200, "", "1", ""],
+    ]
+    read(write(tmp_path / "a.csv", rows))
+    keeping = Keeping()
+    known: dict[str, int | None] = dict.fromkeys("ABCD")
+    job = Check(str(tmp_path / "a.spool"), Rules(), known, "sqlite", missing=True, named=True)
+    checking.check(job, CATALOGS, keeping)
+    (block,) = [told for told in keeping.told if isinstance(told, Block)]
+    assert keeping.written["named"] == [("B",), ("C",)]
+    assert (block.named, block.missing, block.unreadable, block.rejected) == (2, 0, 2, 4)
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "csv"])
 def test_known_items_are_read_from_a_file_beside_the_records(tmp_path: Path, kind: str) -> None:
     place = tmp_path / "a.spool"
@@ -124,6 +179,25 @@ def test_known_items_are_read_from_a_file_beside_the_records(tmp_path: Path, kin
     checking.check(Check(str(place), Rules(), str(known), kind, 2, 100), CATALOGS, sink)
     counts = [(told.number, told.new, told.unchanged) for told in sink.told if isinstance(told, Block)]
     assert counts == [(2, 0, 100), (3, 0, 100)]
+
+
+class Asked(Sink):
+    """A desk that also answers which skus have lost their zeros."""
+
+    def listen(self, wait: bool = False) -> Sequence[Acknowledge | Twins]:
+        asked = [told.skus for told in self.told if isinstance(told, AskTwins)]
+        return [Acknowledge(1_000_000), Twins({sku: f"0{sku}" for sku in asked[-1]})] if wait else []
+
+
+@pytest.mark.parametrize(("zeros", "asked"), [(True, [["01", "2"]]), (False, [["01"]])])
+def test_only_unknown_all_digit_skus_that_may_have_a_twin_are_asked_for(
+    tmp_path: Path, zeros: bool, asked: list[list[str]]
+) -> None:
+    rows = [["sku", "title"], ["01", "x"], ["2", "x"], ["3", "x"], ["4a", "x"], ["", "x"], ["x", "x"]]
+    read(write(tmp_path / "a.csv", rows))
+    desk = Asked()
+    checking.check(Check(str(tmp_path / "a.spool"), Rules(), {"3": 1}, "sqlite", zeros=zeros), CATALOGS, desk)
+    assert [told.skus for told in desk.told if isinstance(told, AskTwins)] == asked
 
 
 def test_file_of_known_items_may_be_empty(tmp_path: Path) -> None:
@@ -212,5 +286,5 @@ def test_wide_records_make_smaller_blocks(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_faults_travel_as_an_arrow_stream() -> None:
-    frame = pl.DataFrame([(1, "price", "R-NUMBER", None)], schema=spool.FAULTS, orient="row")
-    assert unpack(spool.pack(frame)).equals(frame)
+    frame = pl.DataFrame([(1, "price", "R-NUMBER", None)], schema=FAULTS, orient="row")
+    assert unpack(pack(frame)).equals(frame)

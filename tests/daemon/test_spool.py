@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon import checking, lots, runs, spool
-from daemon.messages import Acknowledge, Check, Declined, Progress, Read, Reply, Rules, Spooled
+from daemon.messages import Acknowledge, Check, Declined, Progress, Read, Reply, Rules, Spooled, Twins
 from daemon.records import Catalogs
 from tests.daemon import plain_catalogs
 
@@ -28,7 +29,7 @@ class Sink:
     def tell(self, reply: Reply) -> None:
         self.told.append(reply)
 
-    def listen(self, wait: bool = False) -> list[Acknowledge]:
+    def listen(self, wait: bool = False) -> Sequence[Acknowledge | Twins]:
         return [Acknowledge(1_000_000)] if wait else []
 
 
@@ -87,7 +88,7 @@ def test_file_written_to_while_it_is_read_is_declined(tmp_path: Path) -> None:
         with file.open("a") as late:
             late.write("B\n")
 
-    writing = SimpleNamespace(open=plain_catalogs.open, observe=observe)
+    writing = SimpleNamespace(open=plain_catalogs.open, observe=observe, others=plain_catalogs.others)
     declined = read(file, catalogs=writing)
     assert isinstance(declined, Declined)
     assert declined.code == "F-CHANGING"

@@ -106,3 +106,11 @@ def test_days_are_counted_from_1904_where_the_workbook_says_so(path: Path) -> No
     made = '<c r="A2" t="str"><v>a</v></c>', '<c r="B2" s="1"><v>43889</v></c>'
     book = '<workbookPr date1904="1"/>'
     assert one_row(path, *made, styles=STYLES.format("x", 14), book=book)[1] == "2024-02-29"
+
+
+def test_a_sku_in_powers_of_ten_stays_one_and_a_number_is_written_out(path: Path) -> None:
+    show = shown.formats([0, 11], {}, 1900)["1"]
+    assert [show(value) for value in ("100000", "1.5", "x")] == ["100000", "1.5", "x"]
+    cells = [f'<c r="{column}2" s="1"><v>4006381333931</v></c>' for column in "ABC"]
+    styles = f'<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="11"/></cellXfs></styleSheet>'
+    assert one_row(path, *cells, styles=styles)[:3] == ["4.006381333931E+12", "4006381333931", "4006381333931"]

@@ -1,0 +1,369 @@
+"""3DCart, now Shift4Shop: listings, orders, stock and prices through its REST API."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Rate, Reauth, Retry, Sending, Shop
+from daemon.errors import Code
+from daemon.money import exact
+from daemon.trade import (
+    Address,
+    Answers,
+    Attribute,
+    AttributeSet,
+    Change,
+    Choice,
+    Line,
+    LineType,
+    Listing,
+    Listings,
+    NotDone,
+    Offer,
+    Order,
+    Orders,
+    Result,
+    Seller,
+    Ticket,
+    Unknown,
+)
+from handlers.drivers import batches
+from handlers.drivers.values import amount, micros, stamp
+
+_OVERLAP: Final = 120_000_000  # microseconds
+_PAGE: Final = {"Products": 200, "Orders": 300}  # 500 of anything else
+_CANCELLED, _NOT_COMPLETED, _UNPAID = 5, 7, 11
+_STATUS: Final = {
+    1: "new",
+    2: "processing",
+    3: "partially_shipped",
+    4: "shipped",
+    _CANCELLED: "cancelled",
+    6: "hold",
+    8: "custom_1",
+    9: "custom_2",
+    10: "custom_3",
+    _UNPAID: "unpaid",
+    12: "review",
+}
+
+
+class ThreeDCart(Driver):
+    """A store at 3DCart, by the keys of an app and the token that the store gave it."""
+
+    title = "3DCart (Shift4Shop)"
+    fields = (
+        Field("store_url", "The store's secure address.", example="https://acme.3dcartstores.com"),
+        Field("private_key", "Private key of the app, from the developer portal.", secret=True),
+        Field(
+            "access_token",
+            "Token of the store, in the developer portal under the stores that use the app.",
+            secret=True,
+        ),
+        Field(
+            "api_url",
+            "Where the interface is; all stores share one.",
+            setting=True,
+            required=False,
+            kind="url",
+            default="https://apirest.3dcart.com/3dCartWebAPI/v2",
+        ),
+        Field(
+            "timezone",
+            "The store's time zone: it tells times without one.",
+            setting=True,
+            required=False,
+            default="America/New_York",
+        ),
+        Field("currency", "Currency of the store's prices.", setting=True, required=False, default="USD"),
+    )
+    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE))
+    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 100, Change.PRICE: 100}
+    rates: ClassVar[Mapping[str, Rate]] = {"": Rate(2, 1)}
+    codes = (
+        Code(
+            "D-VARIANT-PRICE",
+            "error",
+            "3DCart knows no price of a variant, only what is added to the product's own: it is left as it is.",
+            "The listing is a variant (an advanced option).",
+            "State the price of the product itself, and the surcharge of the variant in the store.",
+        ),
+    )
+
+    def __init__(self, shop: Shop, lines: Lines) -> None:
+        super().__init__(shop, lines)
+        settings = {field.name: field.default for field in self.fields if field.setting} | {
+            name: value for name, value in shop.settings.items() if value
+        }
+        self._base = settings["api_url"].rstrip("/")
+        self._currency = settings["currency"].upper()
+        try:
+            self._zone = ZoneInfo(settings["timezone"])
+        except (ZoneInfoNotFoundError, ValueError):
+            raise Declined("D-SETTING", value="settings.timezone", detail="is no time zone") from None
+        store = shop.credentials.get("store_url", "").strip().lower()
+        self._store = store.removeprefix("https://").removeprefix("http://").removeprefix("www.").rstrip("/")
+
+    def check(self) -> Seller:
+        self._call("GET", "OrderStatus?limit=1")
+        return Seller(self._store, self._store, self._currency, tax_included=False, timezone=str(self._zone))
+
+    def model(self) -> Iterator[AttributeSet]:
+        found = [each for page, _ in self._pages("Categories", 1, {}) for each in page]
+        categories = tuple(Choice(str(each["CategoryID"]), each["CategoryName"]) for each in found)
+        category = Attribute("CategoryList", "Categories", "choice", many=True, choices=categories)
+        yield AttributeSet("product", "Product", (*_ATTRIBUTES, category))
+
+    def listings(self, cursor: str | None) -> Iterator[Listings]:
+        since, begun, offset = self._resumed(cursor)
+        asked = {} if since is None else {"lastupdatestart": f"{self._there(since - _OVERLAP):%m/%d/%Y %H:%M:%S}"}
+        for page, following in self._pages("Products", offset, asked):
+            items = tuple(listing for product in page for listing in _listings(product) if listing.sku)
+            yield Listings(items, _cursor(since, begun, following))
+
+    def orders(self, cursor: str | None) -> Iterator[Orders]:
+        since, begun, offset = self._resumed(cursor)
+        asked = {}
+        if since is not None:  # whole days only, of the store's time
+            asked["lastupdatestart"] = f"{self._there(since - _OVERLAP):%m/%d/%Y}"
+        elif self.shop.since is not None:
+            asked["datestart"] = f"{self._there(self.shop.since):%m/%d/%Y} 00:00:00"
+        first = self.shop.since or 0
+        latest = 0 if since is None else since - _OVERLAP  # the filter of the store knows no hours
+        for page, following in self._pages("Orders", offset, asked):
+            read = (self._order(each) for each in page if each["OrderStatusID"] != _NOT_COMPLETED)
+            items = tuple(order for order in read if order.ordered_at >= first and order.updated_at >= latest)
+            yield Orders(items, _cursor(since, begun, following))
+
+    def push(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket:
+        results: list[Result] = []
+        products = []
+        options: dict[str, list[Offer]] = {}
+        for offer in offers:
+            if not offer.remote_id:
+                results.append(batches.refused(offer, "D-SKU-UNKNOWN"))
+            elif "option" not in offer.about:
+                products.append(offer)
+            elif change is Change.PRICE:
+                results.append(Result(offer.sku, "D-VARIANT-PRICE", self.codes[0].text))
+            else:
+                options.setdefault(offer.about["catalog"], []).append(offer)
+        sent = 0
+        try:
+            if products:
+                results += self._state("Products", products, [_product(change, offer) for offer in products])
+                sent += 1
+            for catalog, listed in options.items():
+                stated = [_option(offer) for offer in listed]
+                results += self._state(f"Products/{catalog}/AdvancedOptions", listed, stated)
+                sent += 1
+        except Retry as later:
+            if sent:  # part of it has been done: what, is asked
+                raise InDoubt("D-BUSY", detail=later.detail, after=later.after) from None
+            raise
+        return Answers(tuple(results))
+
+    def ask(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket | NotDone | Unknown:
+        """There is no key: what stands there tells."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for catalog in {offer.about["catalog"] for offer in offers if offer.remote_id}:
+            if told := self._call("GET", f"Products/{catalog}"):
+                found[catalog] = told[0]
+        same = [offer for offer in offers if offer.remote_id and _stands(found, change, offer)]
+        return Answers(tuple(Result(offer.sku) for offer in same)) if same else NotDone()
+
+    def _state(self, path: str, offers: Sequence[Offer], stated: Sequence[object]) -> list[Result]:
+        """Full values of some listings in one call; the status of each stands in the answer."""
+        told = self._call("PUT", path, Sending.ONCE, json=stated)
+        answered = {str(each.get("Value")): each for each in told or () if isinstance(each, dict)}
+        results = []
+        for offer in offers:
+            each = answered.get(offer.about.get("option") or offer.about["catalog"], {})
+            status, said = str(each.get("Status", "")), self.lines.clean(each.get("Message", "no answer for it"))
+            if status.startswith("2"):
+                results.append(Result(offer.sku))
+            else:
+                results.append(batches.refused(offer, "D-SKU-UNKNOWN" if status == "404" else "D-REFUSED", said))
+        return results
+
+    def _pages(
+        self, path: str, offset: int, asked: Mapping[str, str]
+    ) -> Iterator[tuple[list[Mapping[str, Any]], int | None]]:
+        """Pages, and where the one that follows begins (None: there is none). Records count from 1."""
+        size = _PAGE.get(path, 500)
+        while True:
+            page = self._call("GET", f"{path}?{urlencode({'limit': size, 'offset': offset, **asked})}") or []
+            more = len(page) == size
+            offset += len(page)
+            yield page, offset if more else None
+            if not more:
+                return
+
+    def _call(self, method: str, path: str, sending: Sending = Sending.READ, json: object = None) -> Any:
+        """The content of an answer; None where there is nothing (told as 404)."""
+        held = self.shop.credentials
+        headers = {
+            "SecureURL": self._store,
+            "PrivateKey": held.get("private_key", ""),
+            "Token": held.get("access_token", ""),
+            "Accept": "application/json",
+        }
+        reply = self.lines.http.call(method, f"{self._base}/{path}", headers=headers, json=json, sending=sending)
+        if reply.status < 300:
+            return reply.json()
+        said = self.lines.clean(reply.content.decode("utf-8", "replace"))
+        if reply.status == 401:
+            raise Reauth("D-CREDENTIALS", detail=said)
+        if method == "GET" and (reply.status == 404 or "exceeds the total number of records" in said):
+            return None
+        raise Declined("D-RIGHTS" if reply.status == 403 else "D-ANSWER", detail=f"HTTP {reply.status} {said}")
+
+    def _resumed(self, cursor: str | None) -> tuple[int | None, int, int]:
+        """Since when, when this reading began, and its next record: in no order that is told, so that only a reading
+        that came to its end moves `since` on."""
+        since, begun, offset = (cursor or "- - 1").split(" ")
+        started = self.lines.clock.now() if begun == "-" else micros(begun)
+        return (None if since == "-" else micros(since)), started, int(offset)
+
+    def _there(self, moment: int) -> datetime:
+        return datetime.fromtimestamp(moment // 1_000_000, UTC).astimezone(self._zone)
+
+    def _moment(self, text: str, fold: int = 0) -> int:
+        """UTC microseconds of a time of the store; `fold`: the earlier or later one of those that occur twice."""
+        return micros(datetime.fromisoformat(text).replace(tzinfo=self._zone, fold=fold).isoformat())
+
+    def _order(self, found: Mapping[str, Any]) -> Order:
+        shipments = found["ShipmentList"] or []
+        shipping = _address(shipments[0], "Shipment") if shipments else Address()
+        billing = _address(found, "Billing")
+        status = found["OrderStatusID"]
+        return Order(
+            id=str(found["OrderID"]),
+            number=f"{found['InvoiceNumberPrefix'] or ''}{found['InvoiceNumber']}",
+            ordered_at=self._moment(found["OrderDate"]),
+            updated_at=self._moment(found["LastUpdate"], fold=1),
+            status=_STATUS.get(status, f"status_{status}"),
+            payment_status="unpaid" if status == _UNPAID else "",
+            currency=self._currency,
+            tax_included=False,
+            total=amount(found["OrderAmount"]),
+            lines=tuple(_lines(found, shipments)),
+            buyer_name=billing.name or shipping.name,
+            buyer_email=found["BillingEmail"] or "",
+            buyer_phone=billing.phone,
+            billing=billing,
+            shipping=shipping,
+            shipping_method=", ".join(filter(None, (each.get("ShipmentMethodName") for each in shipments))),
+            note=found["CustomerComments"] or "",
+        )
+
+
+_ATTRIBUTES: Final = (
+    Attribute("SKU", "SKU", required=True),
+    Attribute("Name", "Name", required=True),
+    Attribute("ShortDescription", "Short description", "html"),
+    Attribute("Description", "Description", "html"),
+    Attribute("ManufacturerName", "Manufacturer"),
+    Attribute("MFGID", "Manufacturer's number"),
+    Attribute("GTIN", "GTIN"),
+    Attribute("Weight", "Weight", "decimal"),
+    *(Attribute(f"ExtraField{number}", f"Extra field {number}") for number in range(1, 14)),
+)
+
+
+def _cursor(since: int | None, begun: int, following: int | None) -> str:
+    if following is None:
+        return f"{stamp(begun)} - 1"
+    return f"{'-' if since is None else stamp(since)} {stamp(begun)} {following}"
+
+
+def _listings(product: Mapping[str, Any]) -> Iterator[Listing]:
+    info = product["SKUInfo"]
+    catalog = str(info["CatalogID"])
+    options = product.get("AdvancedOptionList") or ()
+    if not options:
+        yield Listing(info["SKU"] or "", catalog, {"catalog": catalog}, info["Name"] or "")
+    for option in options:  # the sku of a variant is that of the product, with the suffix of the option behind it
+        code = str(option["AdvancedOptionCode"])
+        sku = f"{info['SKU'] or ''}{option['AdvancedOptionSufix'] or ''}"
+        title = f"{info['Name'] or ''} {option['AdvancedOptionName'] or ''}".strip()
+        yield Listing(sku, f"{catalog}/{code}", {"catalog": catalog, "option": code}, title)
+
+
+def _product(change: Change, offer: Offer) -> dict[str, object]:
+    """Only what is named is changed there. A list price is the one that is crossed out (RetailPrice)."""
+    stated: dict[str, object] = {"CatalogID": int(offer.about["catalog"])}
+    if change is Change.STOCK:
+        stated["Stock"] = offer.quantity
+    else:
+        stated["Price"] = exact(offer.price or 0)
+        if offer.list_price is not None:
+            stated["RetailPrice"] = exact(offer.list_price)
+    return {"SKUInfo": stated}
+
+
+def _option(offer: Offer) -> dict[str, object]:
+    return {"AdvancedOptionCode": offer.about["option"], "AdvancedOptionStock": offer.quantity}
+
+
+def _stands(found: Mapping[str, Mapping[str, Any]], change: Change, offer: Offer) -> bool:
+    """Whether the product has what the offer states."""
+    product = found.get(offer.about["catalog"])
+    if product is None:
+        return False
+    if code := offer.about.get("option"):
+        options = product.get("AdvancedOptionList") or ()
+        stock = next((each["AdvancedOptionStock"] for each in options if str(each["AdvancedOptionCode"]) == code), None)
+        return stock is not None and Decimal(stock) == offer.quantity
+    info = product["SKUInfo"]
+    if change is Change.STOCK:
+        return Decimal(info["Stock"]) == offer.quantity
+    return amount(info["Price"]) == offer.price and offer.list_price in (None, amount(info["RetailPrice"]))
+
+
+def _lines(found: Mapping[str, Any], shipments: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    for each in found["OrderItemList"] or ():
+        quantity = int(each["ItemQuantity"])
+        price = amount(each["ItemUnitPrice"]) + amount(each["ItemOptionPrice"])
+        yield Line(
+            id=str(each["ItemIndexID"]),
+            type=LineType.ITEM,
+            title=each["ItemDescription"] or "",
+            quantity=quantity,
+            unit_price=price,
+            total=quantity * price,
+            sku=each["ItemID"] or "",
+            listing_id=str(each["CatalogID"]),
+        )
+    for number, each in enumerate(shipments):
+        if cost := amount(each["ShipmentCost"]):
+            yield _extra(f"shipping-{number}", LineType.SHIPPING, "Shipping", cost)
+    if discount := amount(found["OrderDiscount"]):
+        yield _extra("discount", LineType.DISCOUNT, "Discount", -discount)
+    taxes = sum(amount(found[name]) for name in ("SalesTax", "SalesTax2", "SalesTax3"))
+    if taxes:  # of the whole order: it cannot be told which line it belongs to
+        yield _extra("tax", LineType.SERVICE, "Sales tax", taxes)
+
+
+def _extra(id: str, kind: LineType, title: str, value: int) -> Line:
+    return Line(id=id, type=kind, title=title, unit_price=value, total=value)
+
+
+def _address(found: Mapping[str, Any], part: str) -> Address:
+    def cell(name: str) -> str:
+        return str(found.get(f"{part}{name}") or "")
+
+    return Address(
+        name=f"{cell('FirstName')} {cell('LastName')}".strip(),
+        company=cell("Company"),
+        street1=cell("Address"),
+        street2=cell("Address2"),
+        postcode=cell("ZipCode"),
+        city=cell("City"),
+        region=cell("State"),
+        country=cell("Country"),
+        phone=cell("PhoneNumber") or cell("Phone"),
+    )

@@ -1,0 +1,310 @@
+"""Shopify: the conformance suite with both kinds of credentials, and what is Shopify's alone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from daemon.drivers import Declined, InDoubt, Reauth, Shop
+from daemon.trade import Answers, Change, LineType, Offer
+from handlers.drivers.shopify import Shopify, documents
+from tests.clock import FakeClock
+from tests.drivers.bench import TestLines
+from tests.drivers.conformance import Conformance
+from tests.simulators.graphql import Operation, problems
+from tests.simulators.server import Fault, Reply
+from tests.simulators.shopify import SCHEMA_SKIPPED, VERSIONS, AppShopifyShop, ShopifyShop, schema
+
+
+class WithToken(ShopifyShop):
+    """A token that was typed in: when it is withdrawn, only a person can give a new one."""
+
+    renewable = False
+
+
+class TestShopify(Conformance):
+    driver, market = Shopify, WithToken
+
+
+class TestShopifyApp(Conformance):
+    driver, market = Shopify, AppShopifyShop
+
+
+OPERATIONS = {
+    name: text for name, text in vars(documents).items() if isinstance(text, str) and name.isupper() and "{" in text
+} | {f"set_prices({count})": documents.set_prices(count) for count in (1, 80)}
+OPERATIONS.pop("LINE_ITEMS")  # a part of two others
+
+
+@pytest.mark.skipif(bool(SCHEMA_SKIPPED), reason=SCHEMA_SKIPPED)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_operation_is_valid_in_every_supported_version(version: str) -> None:
+    known = schema(version)
+    assert known
+    assert len(OPERATIONS) == 13
+    assert {name: problems(text, known) for name, text in OPERATIONS.items() if problems(text, known)} == {}
+
+
+@pytest.mark.skipif(bool(SCHEMA_SKIPPED), reason=SCHEMA_SKIPPED)
+def test_the_simulator_refuses_what_the_schema_does_not_know() -> None:
+    assert problems("query { shop { colour } }", schema("2026-10"))
+    assert Operation(documents.OLDER, {"q": 7}, schema("2026-10")).wrong
+
+
+@pytest.fixture
+def shop(clock: FakeClock) -> Iterator[ShopifyShop]:
+    with ShopifyShop(clock) as running:
+        yield running
+
+
+@pytest.fixture
+def lines(clock: FakeClock) -> Iterator[TestLines]:
+    with TestLines(clock) as opened:
+        yield opened
+
+
+def driver(shop: ShopifyShop, lines: TestLines, **settings: str) -> Shopify:
+    about = {"location": ShopifyShop.STOCKED}
+    return Shopify(Shop("C1", shop.credentials(), settings, about=about, currency="EUR"), lines)
+
+
+def offers(shop: ShopifyShop, lines: TestLines) -> list[Offer]:
+    listed = [each for page in driver(shop, lines).listings(None) for each in page.items]
+    return [
+        Offer(each.sku, 1, each.remote_id, each.about, quantity=5, price=123_400, currency="EUR") for each in listed
+    ]
+
+
+def test_missing_rights_are_named(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.scopes = ["read_products", "read_locations"]
+    with pytest.raises(Declined) as told:
+        driver(shop, lines).check()
+    assert told.value.code == "D-RIGHTS"
+    assert "read_inventory, read_orders, write_inventory, write_products" in told.value.message
+    shop.scopes = ["read_products", "read_locations", "write_inventory"]
+    assert driver(shop, lines, orders="off", push="stock").check().lacks == ("read_all_orders",)
+
+
+def test_the_location_is_the_one_that_is_named_or_the_only_one_that_sells_online(
+    shop: ShopifyShop, lines: TestLines
+) -> None:
+    assert driver(shop, lines).check().about == {"location": "gid://shopify/Location/1"}
+    assert driver(shop, lines, location="Shop floor").check().about == {"location": "gid://shopify/Location/2"}
+    with pytest.raises(Declined) as told:
+        driver(shop, lines, location="Moon").check()
+    assert told.value.code == "D-SETTING"
+    assert "Warehouse, Shop floor" in told.value.message
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(402, "D-SHOP"), (403, "D-RIGHTS"), (404, "D-SHOP"), (423, "D-SHOP"), (406, "D-ANSWER")]
+)
+def test_what_the_shop_says_without_graphql_is_understood(
+    shop: ShopifyShop, lines: TestLines, status: int, code: str
+) -> None:
+    shop.order(Fault("status", Reply(status, {"errors": "Unavailable Shop"})))
+    with pytest.raises(Declined) as told:
+        driver(shop, lines).check()
+    assert told.value.code == code
+    assert "Unavailable Shop" in told.value.message
+
+
+def test_an_uninstalled_app_needs_new_credentials(clock: FakeClock, lines: TestLines) -> None:
+    with AppShopifyShop(clock) as shop:
+        about = shop.credentials() | {"client_id": ""}
+        with pytest.raises(Declined) as told:
+            Shopify(Shop("C1", about), lines).check()
+        assert told.value.code == "D-SETTING"
+        shop.order(Fault("gone", Reply(400, {"error": "invalid_client"})), only=lambda each: "oauth" in each.path)
+        with pytest.raises(Reauth) as rejected:
+            Shopify(Shop("C1", shop.credentials()), lines).check()
+        assert "invalid_client" in rejected.value.message
+
+
+def test_the_model_has_the_shops_own_fields(shop: ShopifyShop, lines: TestLines) -> None:
+    def field(key: str, kind: str, **rules: str) -> dict[str, Any]:
+        validations = [{"name": name, "value": value} for name, value in rules.items()]
+        return {
+            "namespace": "erp",
+            "key": key,
+            "name": key.title(),
+            "description": None,
+            "required": True,
+            "type": {"name": kind},
+            "validations": validations,
+        }
+
+    shop.metafields["PRODUCT"] = [field(f"f{number:03}", "single_line_text_field") for number in range(230)]
+    shop.metafields["PRODUCTVARIANT"] = [
+        field("colours", "list.single_line_text_field", choices='["red","blue"]'),
+        field("length", "dimension"),
+        field("size", "number_integer", min="1", max="9"),
+        field("twin", "product_reference"),
+    ]
+    shop.metaobjects = [
+        {"type": "fabric", "name": "Fabric", "fieldDefinitions": [field("wash", "boolean")]},
+    ]
+    shop.categories = [
+        {
+            "id": "gid://shopify/TaxonomyCategory/lamps",
+            "fullName": "Home > Lamps",
+            "attributes": {
+                "nodes": [
+                    {
+                        "__typename": "TaxonomyChoiceListAttribute",
+                        "id": "gid://shopify/TaxonomyAttribute/1",
+                        "name": "Colour",
+                        "values": {"nodes": [{"name": "Red"}]},
+                    }
+                ]
+            },
+        }
+    ]
+    product, variant, fabric, lamps = driver(shop, lines, categories="lamps").model()
+    assert len(product.attributes) == 6 + 230
+    found = {each.key: each for each in variant.attributes}
+    assert (found["erp.colours"].kind, found["erp.colours"].many) == ("choice", True)
+    assert [choice.value for choice in found["erp.colours"].choices] == ["red", "blue"]
+    assert (found["erp.size"].kind, found["erp.size"].least, found["erp.size"].most) == ("integer", "1", "9")
+    assert (found["erp.length"].kind, found["erp.twin"].kind) == ("measure", "reference")
+    assert fabric.attributes[0].required
+    assert (lamps.name, lamps.attributes[0].choices[0].value) == ("Home > Lamps", "Red")
+
+
+def test_pages_shrink_when_the_shop_finds_them_too_dear_and_grow_when_they_are_cheap(
+    shop: ShopifyShop, lines: TestLines
+) -> None:
+    ids = {shop.put_order([("A", 1, "1.00")], age=number) for number in range(20)}
+    shop.largest = 300
+    found = [len(page.items) for page in driver(shop, lines).orders(None)]
+    assert sum(found) == len(ids) and max(found) <= 3
+    for number in range(300):
+        shop.put_listing(f"A-{number}")
+    shop.largest = 1000
+    lines.clock.wait(lines.stop, 60)
+    assert [len(page.items) for page in driver(shop, lines).listings(None)] == [180, 120]
+
+
+def test_an_order_of_many_lines_is_read_whole(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.put_order([(f"A-{number}", 1, "1.00") for number in range(137)])
+    (page,) = driver(shop, lines).orders(None)
+    skus = [line.sku for line in page.items[0].lines if line.type is LineType.ITEM]
+    assert skus == [f"A-{number}" for number in range(137)]
+
+
+def test_a_cancelled_order_takes_its_lines_back(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.change_order(shop.put_order([("A", 2, "10.00")]), cancel=True)
+    (page,) = driver(shop, lines).orders(None)
+    item, back, shipping = page.items[0].lines
+    assert (item.total, back.type, back.quantity, back.total) == (200_000, LineType.CANCELLATION, -2, -200_000)
+    assert item.tax_rate == 190_000 and shipping.total == page.items[0].total == 49_000
+
+
+def test_the_same_key_states_the_same_quantities_only_once(shop: ShopifyShop, lines: TestLines) -> None:
+    for number in range(4):
+        shop.put_listing(f"A-{number}")
+    shop.refused = {"A-2"}
+    stated = offers(shop, lines)
+    first = driver(shop, lines).push(Change.STOCK, stated, "key")
+    shop.variants[stated[0].remote_id]["stock"][ShopifyShop.STOCKED] = 4  # somebody bought one
+    assert driver(shop, lines).push(Change.STOCK, stated, "key") == first
+    assert shop.quantity("A-0") == 4
+    assert shop.acts[Change.STOCK, "A-0"] == 1
+
+
+def test_a_key_that_another_request_has_used_is_left_for_another(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.put_listing("A")
+    stated = offers(shop, lines)
+    driver(shop, lines).push(Change.STOCK, stated, "key")
+    shop.kept = {key: ("something else", answer) for key, (_, answer) in shop.kept.items()}
+    told = driver(shop, lines).push(Change.STOCK, stated, "key")
+    assert isinstance(told, Answers) and told.results[0].accepted
+    assert len(shop.kept) == 2
+
+
+def test_a_request_that_is_still_in_work_there_is_waited_for_and_then_in_doubt(
+    shop: ShopifyShop, lines: TestLines, clock: FakeClock
+) -> None:
+    shop.put_listing("A")
+    stated = offers(shop, lines)
+    error = {"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "field": None, "message": "in progress"}
+    busy = Fault("busy", Reply(200, {"data": {"inventorySetQuantities": {"userErrors": [error]}}}))
+    shop.order(busy, times=2, only=shop.is_push)
+    told = driver(shop, lines).push(Change.STOCK, stated, "key")
+    assert isinstance(told, Answers) and told.results[0].accepted
+    shop.order(busy, times=9, only=shop.is_push)
+    with pytest.raises(InDoubt):
+        driver(shop, lines).push(Change.STOCK, stated, "other")
+    assert clock.elapsed > 0
+
+
+def test_an_error_that_names_no_entry_is_found_by_halving(shop: ShopifyShop, lines: TestLines) -> None:
+    for number in range(9):
+        shop.put_listing(f"A-{number}")
+    stated = offers(shop, lines)
+    poison = stated[5].about["item"].encode()
+    error = {"code": None, "field": None, "message": "something is wrong"}
+    vague = Fault("vague", Reply(200, {"data": {"inventorySetQuantities": {"userErrors": [error]}}}))
+    shop.order(vague, times=9, only=lambda each: shop.is_push(each) and poison in each.body)
+    told = driver(shop, lines).push(Change.STOCK, stated, "key")
+    assert isinstance(told, Answers)
+    assert [each.key for each in told.results if not each.accepted] == ["A-5"]
+    assert sum(shop.acts.values()) == 8
+
+
+def test_a_list_price_is_stated_only_where_there_is_one(shop: ShopifyShop, lines: TestLines) -> None:
+    remote = shop.put_listing("A")
+    shop.variants[remote]["compareAtPrice"] = "99.00"
+    (stated,) = offers(shop, lines)
+    driver(shop, lines).push(Change.PRICE, [stated], "key")
+    assert (shop.price("A"), shop.variants[remote]["compareAtPrice"]) == ("12.34", "99.00")
+
+
+def test_addresses_that_we_may_not_see_are_no_reason_to_lose_the_order(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.put_order([("A", 1, "10.00")])
+    answer = shop._answer(documents.ORDERS, {"n": 7, "c": None}, "2026-10")
+    answer["data"]["orders"]["nodes"][0] |= {"shippingAddress": None, "billingAddress": None}
+    answer["errors"] = [{"message": "not approved", "extensions": {"code": "ACCESS_DENIED"}}]
+    shop.order(Fault("denied", Reply(200, answer)))
+    (page,) = driver(shop, lines).orders(None)
+    assert page.items[0].lines[0].sku == "A" and page.items[0].shipping.city == ""
+
+
+def test_a_version_that_fell_forward_is_told_once(
+    shop: ShopifyShop, lines: TestLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    monkeypatch.setattr(lines, "warn", lambda code, detail="", value="": told.append((code, value)))
+    shop.answering = "2027-01"
+    working = driver(shop, lines)
+    working.check()
+    working.check()
+    assert told == [("D-VERSION", "2027-01")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        (" @idempotent(key: $key)", "", "BAD_REQUEST"),
+        ('"changeFromQuantity": null', '"x": null', "INVALID_FIELD_ARGUMENTS"),
+    ],
+)
+def test_the_simulator_enforces_what_no_schema_shows(shop: ShopifyShop, before: str, after: str, code: str) -> None:
+    shop.put_listing("A")
+    entry = {
+        "inventoryItemId": "gid://shopify/InventoryItem/1",
+        "locationId": ShopifyShop.STOCKED,
+        "quantity": 1,
+        "changeFromQuantity": None,
+    }
+    if "changeFrom" in before:
+        del entry["changeFromQuantity"]
+    text = documents.SET_STOCK.replace(before, after)
+    if not after:
+        text = text.replace(", $key: String!", "")
+    asked = {"input": {"name": "available", "reason": "correction", "quantities": [entry]}, "key": "k"}
+    answer = shop._answer(text, asked, "2026-10")
+    assert answer["errors"][0]["extensions"]["code"] == code
+    many = {**asked, "input": {**asked["input"], "quantities": [entry] * 251}}  # type: ignore[dict-item]
+    assert shop._answer(documents.SET_STOCK, many, "2026-10")["errors"]
+    assert not shop.acts

@@ -1,0 +1,450 @@
+"""A Shopify shop: keeps state, knows the rules that no schema shows, and holds each operation against the schema.
+
+The official schemas are not part of this repository. Where ../shared/specs has them, operations are validated; where
+not, `SCHEMA_SKIPPED` says so, and only the rules of run time are enforced.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from graphql import GraphQLSchema, build_client_schema
+
+from daemon.clock import Clock
+from daemon.trade import Change
+from handlers.drivers.values import micros, stamp
+from tests.simulators.graphql import Operation, connection, problems
+from tests.simulators.market import CANARY, Market
+from tests.simulators.server import Reply, Request
+
+SPECS = Path(__file__).parents[3] / "shared" / "specs" / "shopify"
+SCHEMA_SKIPPED = "" if SPECS.is_dir() else f"no official schema: {SPECS} is not there, only rules of run time hold"
+VERSIONS = ("2026-04", "2026-07", "2026-10")  # those in which keys are mandatory, as here
+LARGEST_POINTS, BUCKET, RESTORED = 1000, 2000, 100
+MOST = 250  # entries of a list, nodes of a page
+SCOPES = ("write_products", "read_inventory", "write_inventory", "read_locations", "read_orders")
+REASONS = ("correction", "cycle_count_available", "damaged", "other", "received", "safety_stock", "shrinkage")
+
+
+@cache
+def schema(version: str) -> GraphQLSchema | None:
+    """The official schema, or nothing where it is not there."""
+    path = SPECS / f"admin_{version}.json.gz"
+    if not path.exists():
+        return None
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        # assume_valid: Shopify's own schema breaks a rule of the library about deprecated fields
+        return build_client_schema(json.load(file)["data"], assume_valid=True)
+
+
+class Rejected(Exception):
+    """A top-level error of GraphQL."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ShopifyShop(Market):
+    """One shop with two locations, of which one serves the online store."""
+
+    STOCKED: ClassVar[str] = "gid://shopify/Location/1"
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.tokens = {f"shpat_{CANARY}"}
+        self.scopes = list(SCOPES)
+        self.variants: dict[str, dict[str, Any]] = {}
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.metafields: dict[str, list[dict[str, Any]]] = {"PRODUCT": [], "PRODUCTVARIANT": []}
+        self.metaobjects: list[dict[str, Any]] = []
+        self.categories: list[dict[str, Any]] = []
+        self.kept: dict[str, tuple[str, Any]] = {}  # idempotency key -> parameters and the first answer
+        self.points, self.filled_at = float(BUCKET), clock.monotonic()
+        self.answering = "2026-10"
+        self.largest = LARGEST_POINTS
+        self.presented = ""
+        self._next = 0
+        self._count: Counter[str] = Counter()
+
+    # what tests do
+
+    def credentials(self) -> dict[str, str]:
+        return {"shop_url": self.url, "access_token": f"shpat_{CANARY}"}
+
+    def wrong_credentials(self) -> dict[str, str]:
+        return {"shop_url": self.url, "access_token": f"shpat_wrong_{CANARY}"}
+
+    def expire(self) -> None:
+        self.tokens.clear()
+
+    def exhaust(self) -> None:
+        self.points, self.filled_at = 0.0, self.clock.monotonic()
+
+    def put_listing(self, sku: str, quantity: int = 0, price: str = "10.00") -> str:
+        number = self._number()
+        variant = {
+            "__typename": "ProductVariant",
+            "id": f"gid://shopify/ProductVariant/{number}",
+            "sku": sku,
+            "displayName": f"Thing {sku}",
+            "price": price,
+            "compareAtPrice": None,
+            "product": f"gid://shopify/Product/{number // 3}",  # products have three variants
+            "item": f"gid://shopify/InventoryItem/{number}",
+            "stock": {self.STOCKED: quantity, "gid://shopify/Location/2": 0},
+            "updated": self.clock.now(),
+        }
+        self.variants[str(variant["id"])] = variant
+        self._count[sku] += 1
+        return str(variant["id"])
+
+    def put_order(self, lines: Sequence[tuple[str, int, str]], age: float = 0) -> str:
+        number = self._number()
+        moment = self.clock.now() - round(age * 1_000_000)
+        order = {
+            "id": f"gid://shopify/Order/{number}",
+            "name": f"#{number}",
+            "created": moment,
+            "updated": moment,
+            "cancelled": False,
+            "note": None,
+            "lines": [
+                {"id": f"gid://shopify/LineItem/{number}{place:03}", "sku": sku, "quantity": count, "price": price}
+                for place, (sku, count, price) in enumerate(lines)
+            ],
+        }
+        self.orders[str(order["id"])] = order
+        return str(order["id"])
+
+    def change_order(self, order: str, cancel: bool = False) -> None:
+        self.orders[order].update(updated=self.clock.now(), cancelled=cancel, note="Please ring twice")
+
+    def quantity(self, sku: str) -> int:
+        return int(self._of(sku)["stock"][self.STOCKED])
+
+    def price(self, sku: str) -> str:
+        return str(self._of(sku)["price"])
+
+    def is_push(self, request: Request) -> bool:
+        return b'"mutation' in request.body
+
+    def _of(self, sku: str) -> dict[str, Any]:
+        (found,) = (each for each in self.variants.values() if each["sku"] == sku)
+        return found
+
+    def _number(self) -> int:
+        self._next += 1
+        return self._next
+
+    # what the shop does
+
+    def answer(self, request: Request) -> Reply:
+        path = re.fullmatch(r"/admin/api/(\d{4}-\d\d|unstable)/graphql\.json", request.path)
+        if path is None or request.method != "POST":
+            return Reply(404, {"errors": "Not Found"})
+        token = request.headers.get("x-shopify-access-token", "")
+        self.presented = token  # repeated in refusals, as no shop should
+        if token not in self.tokens:
+            return Reply(401, {"errors": f"[API] Invalid API key or access token ({token})"})
+        asked = request.json()
+        headers = {"X-Shopify-API-Version": self.answering}
+        return Reply(200, self._answer(asked["query"], asked.get("variables") or {}, path[1]), headers)
+
+    def _answer(self, text: str, variables: dict[str, Any], version: str) -> dict[str, Any]:
+        if wrong := problems(text, schema(version)):
+            return _errors(wrong[0], "undefinedField", None)
+        operation = Operation(text, variables, schema(version))
+        if operation.wrong:
+            return _errors(operation.wrong[0], "INVALID_VARIABLE", None)
+        cost = operation.cost()
+        if cost > self.largest:
+            return _errors(f"Query cost is {cost}, over the limit of {self.largest}", "MAX_COST_EXCEEDED", None)
+        if not self._spend(cost):
+            return _errors("Throttled", "THROTTLED", self._cost(cost, None))
+        try:
+            _check_lists(variables)
+            data = operation.run(self._root())
+        except Rejected as rejected:
+            return _errors(str(rejected), rejected.code, self._cost(cost, cost))
+        return {"data": data, "extensions": self._cost(cost, cost)}
+
+    def _spend(self, cost: int) -> bool:
+        now = self.clock.monotonic()
+        self.points = min(float(BUCKET), self.points + (now - self.filled_at) * RESTORED)
+        self.filled_at = now
+        if cost > self.points:
+            return False
+        self.points -= cost
+        return True
+
+    def _cost(self, asked: int, actual: int | None) -> dict[str, Any]:
+        state = {"maximumAvailable": BUCKET, "currentlyAvailable": int(self.points), "restoreRate": RESTORED}
+        return {"cost": {"requestedQueryCost": asked, "actualQueryCost": actual, "throttleStatus": state}}
+
+    def _root(self) -> Mapping[str, Any]:
+        return {
+            "shop": lambda _, __: {
+                "id": "gid://shopify/Shop/1",
+                "name": "Acme",
+                "myshopifyDomain": "acme.myshopify.com",
+                "currencyCode": self.currency,
+                "ianaTimezone": "Europe/Berlin",
+                "taxesIncluded": True,
+            },
+            "currentAppInstallation": lambda _, __: {"accessScopes": [{"handle": each} for each in self.scopes]},
+            "locations": lambda arguments, _: connection(_LOCATIONS, lambda each: str(each["id"]))(arguments),
+            "metafieldDefinitions": lambda arguments, _: connection(
+                self.metafields[arguments["ownerType"]], lambda each: str(each["key"])
+            )(arguments),
+            "metaobjectDefinitions": lambda arguments, _: connection(self.metaobjects, lambda each: str(each["type"]))(
+                arguments
+            ),
+            "taxonomy": lambda _, __: {"categories": self._categories},
+            "productVariants": self._product_variants,
+            "orders": self._orders,
+            "order": lambda arguments, _: self._order(self.orders[arguments["id"]]),
+            "ordersCount": lambda arguments, _: {"count": len(self._chosen(arguments["query"], self.orders.values()))},
+            "nodes": lambda arguments, _: [self._node(each) for each in arguments["ids"]],
+            "inventorySetQuantities": self._set_quantities,
+            "productVariantsBulkUpdate": self._update_variants,
+        }
+
+    def _categories(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        found = [each for each in self.categories if arguments["search"].lower() in each["fullName"].lower()]
+        return connection(found, lambda each: str(each["id"]))(arguments)
+
+    def _chosen(self, query: str | None, rows: Any) -> list[dict[str, Any]]:
+        """What a search finds: comparisons of two moments and the state of orders."""
+        found = list(rows)
+        for term in (query or "").split(" AND ") if query else ():
+            known = re.fullmatch(r"(created|updated)_at:(>=|<)'([^']+)'", term)
+            if known:
+                name, sign, moment = known[1], known[2], micros(known[3])
+                found = [each for each in found if (each[name] >= moment) == (sign == ">=")]
+            elif term == "status:open":
+                found = [each for each in found if not each["cancelled"]]
+            else:
+                raise Rejected(f"search term {term!r} is not known here", "BAD_REQUEST")
+        return found
+
+    def _product_variants(self, arguments: dict[str, Any], _: object) -> Any:
+        chosen = sorted(self._chosen(arguments.get("query"), self.variants.values()), key=_by_id)
+        return connection([self._variant(each) for each in chosen], _by_id)(arguments)
+
+    def _variant(self, variant: dict[str, Any]) -> dict[str, Any]:
+        item = {"id": variant["item"], "duplicateSkuCount": self._count[variant["sku"]]}
+        return {**variant, "product": {"id": variant["product"]}, "inventoryItem": item}
+
+    def _node(self, wanted: str) -> dict[str, Any] | None:
+        if wanted in self.variants:
+            return self._variant(self.variants[wanted])
+        stock = next((each["stock"] for each in self.variants.values() if each["item"] == wanted), None)
+        if stock is None:
+            return None
+
+        def level(arguments: dict[str, Any]) -> dict[str, Any]:
+            return {"quantities": [{"quantity": stock[arguments["locationId"]]}]}
+
+        return {"__typename": "InventoryItem", "id": wanted, "inventoryLevel": level}
+
+    def _orders(self, arguments: dict[str, Any], _: object) -> Any:
+        def key(order: Mapping[str, Any]) -> str:
+            return f"{order['updated']:020} {order['id']}"
+
+        chosen = sorted(self._chosen(arguments.get("query"), self.orders.values()), key=key)
+        return connection([self._order(each) for each in chosen], key)(arguments)
+
+    def _order(self, order: dict[str, Any]) -> dict[str, Any]:
+        items = [self._line(line, order["cancelled"]) for line in order["lines"]]
+        total = sum(Decimal(line["price"]) * line["quantity"] for line in order["lines"]) + Decimal("4.90")
+        address = {
+            "name": "Eva Muster",
+            "company": None,
+            "address1": "Weg 1",
+            "address2": None,
+            "city": "Berlin",
+            "zip": "10115",
+            "provinceCode": None,
+            "countryCodeV2": "DE",
+            "phone": None,
+        }
+        shipping = {
+            "id": "gid://shopify/ShippingLine/1",
+            "title": "Parcel",
+            "originalPriceSet": _bag("4.90"),
+            "discountedPriceSet": _bag("4.90"),
+            "taxLines": [],
+        }
+        return {
+            "id": order["id"],
+            "updated": order["updated"],
+            "name": order["name"],
+            "createdAt": stamp(order["created"]),
+            "updatedAt": stamp(order["updated"]),
+            "cancelledAt": stamp(order["updated"]) if order["cancelled"] else None,
+            "displayFinancialStatus": "PAID",
+            "displayFulfillmentStatus": "UNFULFILLED",
+            "currencyCode": self.currency,
+            "taxesIncluded": True,
+            "email": "eva@example.com",
+            "phone": None,
+            "note": order["note"],
+            "currentTotalPriceSet": _bag("4.90" if order["cancelled"] else f"{total:.2f}"),
+            "shippingAddress": address,
+            "billingAddress": address,
+            "shippingLines": connection([shipping], _by_id),
+            "lineItems": connection(items, _by_id),
+        }
+
+    def _line(self, line: dict[str, Any], cancelled: bool) -> dict[str, Any]:
+        listed = [each for each in self.variants.values() if each["sku"] == line["sku"]]
+        tax = Decimal(line["price"]) * line["quantity"] * 19 / 119
+        return {
+            "id": line["id"],
+            "sku": line["sku"],
+            "title": f"Thing {line['sku']}",
+            "quantity": line["quantity"],
+            "currentQuantity": 0 if cancelled else line["quantity"],
+            "variant": {"id": listed[0]["id"]} if listed else None,
+            "originalUnitPriceSet": _bag(line["price"]),
+            "discountAllocations": [],
+            "taxLines": [{"rate": 0.19, "priceSet": _bag(f"{tax:.2f}")}],
+        }
+
+    # what it is told
+
+    def _set_quantities(self, arguments: dict[str, Any], directives: Mapping[str, dict[str, Any]]) -> Any:
+        if "idempotent" not in directives or not str(directives["idempotent"]["key"]).strip():
+            raise Rejected(
+                "The @idempotent directive is required for this mutation but was not provided.", "BAD_REQUEST"
+            )
+        stated = arguments["input"]
+        if any("changeFromQuantity" not in each for each in stated["quantities"]):
+            text = "InventoryQuantityInput must include the following argument: changeFromQuantity"
+            raise Rejected(text, "INVALID_FIELD_ARGUMENTS")
+        key = directives["idempotent"]["key"]
+        parameters = hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()
+        if key in self.kept:
+            before, answered = self.kept[key]
+            if before != parameters:
+                return _user_errors([("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", None, "other parameters")])
+            return answered
+        answer = self._act_on_quantities(stated)
+        self.kept[key] = (parameters, answer)
+        return answer
+
+    def _act_on_quantities(self, stated: dict[str, Any]) -> Any:
+        items = {each["item"]: each for each in self.variants.values()}
+        errors: list[tuple[str, list[str] | None, str]] = []
+        if stated["reason"] not in REASONS:
+            errors.append(("INVALID_REASON", ["input", "reason"], "The specified reason is invalid."))
+        if stated["name"] not in ("available", "on_hand"):
+            errors.append(("INVALID_NAME", ["input", "name"], "The specified name is invalid."))
+        for place, each in enumerate(stated["quantities"]):
+            path = ["input", "quantities", str(place)]
+            there = items.get(each["inventoryItemId"])
+            if there is None:
+                errors.append(("INVALID_INVENTORY_ITEM", [*path, "inventoryItemId"], "could not be found"))
+            elif each["locationId"] not in there["stock"]:
+                errors.append(("INVALID_LOCATION", [*path, "locationId"], "could not be found"))
+            elif not 0 <= each["quantity"] <= 10**9:
+                errors.append(("INVALID_QUANTITY_TOO_HIGH", [*path, "quantity"], "out of range"))
+            elif there["sku"] in self.refused:
+                errors.append(("NON_MUTABLE_INVENTORY_ITEM", path, f"is a bundle (token {self.presented})"))
+        if errors:
+            return _user_errors(errors)
+        for each in stated["quantities"]:
+            there = items[each["inventoryItemId"]]
+            there["stock"][each["locationId"]] = each["quantity"]
+            self.acts[Change.STOCK, there["sku"]] += 1
+        return _user_errors([])
+
+    def _update_variants(self, arguments: dict[str, Any], _: object) -> Any:
+        product = arguments["productId"]
+        if all(each["product"] != product for each in self.variants.values()):
+            return _user_errors([("PRODUCT_DOES_NOT_EXIST", ["productId"], "Product does not exist")])
+        errors: list[tuple[str, list[str] | None, str]] = []
+        for place, each in enumerate(arguments["variants"]):
+            there = self.variants.get(each["id"])
+            path = ["variants", str(place)]
+            if there is None or there["product"] != product:
+                errors.append(("PRODUCT_VARIANT_DOES_NOT_EXIST", [*path, "id"], "Product variant does not exist"))
+            elif there["sku"] in self.refused:
+                errors.append(("INVALID_VALUE", [*path, "price"], f"cannot be changed (token {self.presented})"))
+            else:
+                there["price"] = f"{Decimal(each['price']):.2f}"
+                there["compareAtPrice"] = each.get("compareAtPrice", there["compareAtPrice"])
+                self.acts[Change.PRICE, there["sku"]] += 1
+        return _user_errors(errors)
+
+
+class AppShopifyShop(ShopifyShop):
+    """The same shop, for an app with client credentials, whose tokens live a day."""
+
+    renewable = True
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.tokens = set()
+
+    def credentials(self) -> dict[str, str]:
+        return {"shop_url": self.url, "client_id": "acme-app", "client_secret": f"shpss_{CANARY}"}
+
+    def wrong_credentials(self) -> dict[str, str]:
+        return {**self.credentials(), "client_secret": f"shpss_wrong_{CANARY}"}
+
+    def answer(self, request: Request) -> Reply:
+        if request.path != "/admin/oauth/access_token":
+            return super().answer(request)
+        asked = request.json()
+        if asked.get("grant_type") != "client_credentials" or asked.get("client_secret") != f"shpss_{CANARY}":
+            described = f"unknown client with the secret {asked.get('client_secret')}"
+            return Reply(400, {"error": "invalid_client", "error_description": described})
+        token = f"shpat_{self._number()}_{CANARY}"
+        self.tokens.add(token)
+        return Reply(200, {"access_token": token, "scope": ",".join(self.scopes), "expires_in": 86399})
+
+
+_LOCATIONS = [
+    {"id": "gid://shopify/Location/1", "name": "Warehouse", "fulfillsOnlineOrders": True},
+    {"id": "gid://shopify/Location/2", "name": "Shop floor", "fulfillsOnlineOrders": False},
+]
+
+
+def _by_id(row: Mapping[str, Any]) -> str:
+    head, _, number = str(row["id"]).rpartition("/")
+    return f"{head}/{int(number):020}"
+
+
+def _bag(value: str) -> dict[str, Any]:
+    return {"shopMoney": {"amount": value}}
+
+
+def _user_errors(errors: list[tuple[str, list[str] | None, str]]) -> dict[str, Any]:
+    return {"userErrors": [{"code": code, "field": field, "message": text} for code, field, text in errors]}
+
+
+def _errors(message: str, code: str, extensions: dict[str, Any] | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    return told if extensions is None else {**told, "extensions": extensions}
+
+
+def _check_lists(value: object) -> None:
+    if isinstance(value, list):
+        if len(value) > MOST:
+            raise Rejected(f"The input array size of {len(value)} is greater than {MOST}", "MAX_INPUT_SIZE_EXCEEDED")
+        for each in value:
+            _check_lists(each)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name == "n" and isinstance(each, int) and each > MOST:
+                raise Rejected(f"first must be at most {MOST}", "BAD_REQUEST")
+            _check_lists(each)
