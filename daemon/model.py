@@ -131,7 +131,7 @@ class Finished(NamedTuple):
     source: str
     received_at: int
     answers: tuple[Answer, ...]
-    via: str = "local"
+    origin: str = "local"  # the way on which its file came
     retried: bool = False  # it has no file of its own: it read that of an earlier upload
 
 

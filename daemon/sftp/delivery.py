@@ -86,8 +86,8 @@ class Copies:
             for name, each in self.endpoints.items()
             if each.account.name == upload.account and kind in each.config.send
         ]
-        origin = upload.via.removeprefix("sftp:")
-        if kind in OWN and origin != upload.via:
+        origin = upload.origin.removeprefix("sftp:")
+        if kind in OWN and origin != upload.origin:
             return [name for name in naming if name == origin]
         return naming
 

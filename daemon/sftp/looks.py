@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from daemon.model import RemoteFile
 from daemon.sftp.protocol import LONGEST_NAME, Entry
-from daemon.sighting import DONE, HASH, is_ignored
+from daemon.sighting import DONE, is_beside, is_ignored
 
 Size = tuple[int, int]  # bytes, and seconds of the last change
 
@@ -105,7 +105,7 @@ class Looks:
 
     def _is_meant(self, each: Listed) -> bool:
         name = each.entry.name
-        if (is_ignored(name) and b"/" not in name) or (self._markers and name.lower().endswith((DONE, HASH))):
+        if (is_ignored(name) and b"/" not in name) or is_beside(name, self._markers):
             return False
         if each.entry.attributes.kind == "folder":
             return False

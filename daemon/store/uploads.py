@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from daemon.model import Answer, Counts, Finished
 from daemon.store.tables import COUNTS, account, answer, block_fault, process, upload
@@ -55,10 +55,12 @@ def list_finished(
     connection: Connection, own: Sequence[int], ids: Sequence[str] | None, limit: int = 500
 ) -> list[Finished]:
     """Settled uploads of these accounts that are not `done`: answers may be unpublished, files not archived."""
+    first = upload.alias()  # the answers to a retry go where those to its file went
     query = (
-        select(upload, account.c.name.label("account"))
+        select(upload, account.c.name.label("account"), func.coalesce(first.c.via, upload.c.via).label("origin"))
         .join(process, process.c.id == upload.c.id)
         .join(account, account.c.id == upload.c.account_id)
+        .outerjoin(first, first.c.id == upload.c.retry_of)
         .where(upload.c.state != "done", process.c.state == "done", upload.c.account_id.in_(own))
         .order_by(upload.c.id)
         .limit(limit)
@@ -69,7 +71,16 @@ def list_finished(
     for row in connection.execute(wanted.order_by(answer.c.path)):
         staged.setdefault(row.process_id, []).append(Answer(row.staged, row.path))
     return [
-        Finished(row.id, row.account, row.name, row.source, row.received_at, answers, row.via, row.retry_of is not None)
+        Finished(
+            row.id,
+            row.account,
+            row.name,
+            row.source,
+            row.received_at,
+            answers,
+            origin=row.origin,
+            retried=row.retry_of is not None,
+        )
         for row in rows
         for answers in [tuple(staged.get(row.id, ()))]
     ]

@@ -29,6 +29,12 @@ def status(config: Path, *options: str) -> str:
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout
 
 
+def do(config: Path, *words: str) -> None:
+    """What `tradepost do` does for acme."""
+    line = [sys.executable, "-m", "daemon.cli", "--config", str(config), "do", *words, "--account", "acme"]
+    subprocess.run(line, capture_output=True, check=False)  # partial, and nothing that failed
+
+
 def lines(root: Path, account: str = "acme") -> list[dict[str, str]]:
     """The history of an account, as its outbox shows it."""
     return read_csv(root / "drop" / account / "outbox/history/uploads.csv")
@@ -102,6 +108,11 @@ def test_errors_go_only_to_the_server_the_file_came_from_and_those_of_other_file
         }
         assert [each.name for each in (two.root / "outbox/errors").iterdir()] == [Path(errors["local.csv"]).name]
         assert (two.root / "outbox/history/uploads.csv").exists()
+        (first,) = [line["upload_id"] for line in lines(tmp_path) if line["file_name"] == "remote.csv"]
+        do(config, "upload.retry", first)
+        assert Daemon(config, "--once").wait(60) == 0
+        assert len(list((one.root / "outbox/errors").iterdir())) == 3
+        assert len(list((two.root / "outbox/errors").iterdir())) == 1
     finally:
         one.close()
         two.close()
