@@ -18,6 +18,7 @@ from adbc_driver_manager import Error as DriverError
 
 from daemon import answers, checking, parts, spool
 from daemon.channel import Channel, Hangup
+from daemon.commands import reading
 from daemon.errors import Refused
 from daemon.messages import (
     Acknowledge,
@@ -29,6 +30,7 @@ from daemon.messages import (
     Job,
     Limits,
     Read,
+    ReadCommands,
     Ready,
     Render,
     Reply,
@@ -94,14 +96,16 @@ def main(descriptor: int, daemon: int) -> None:
         channel.send(Ready())
         while True:
             job = channel.receive()
-            if isinstance(job, Read | Check | Render):  # Acknowledge and Stop may come in after their job has ended
+            if isinstance(
+                job, Read | Check | Render | ReadCommands
+            ):  # Acknowledge and Stop may come in after their job has ended
                 channel.send(answer(job, catalogs, Wire(channel)))
                 kept = _give_back(kept)
     except Hangup:
         return
 
 
-def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def answer(job: Read | Check | Render | ReadCommands, catalogs: Catalogs, desk: Desk) -> Reply:
     """Do one job; its last message. Raises nothing but Hangup."""
     try:
         return _work(job, catalogs, desk)
@@ -122,11 +126,13 @@ def answer(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
         )
 
 
-def _work(job: Read | Check | Render, catalogs: Catalogs, desk: Desk) -> Reply:
+def _work(job: Read | Check | Render | ReadCommands, catalogs: Catalogs, desk: Desk) -> Reply:
     if isinstance(job, Read):
         return spool.read(job, catalogs, desk)
     if isinstance(job, Check):
         return checking.check(job, catalogs, desk)
+    if isinstance(job, ReadCommands):
+        return reading.read(job, catalogs, parts.commands())
     return answers.render(job, catalogs, desk)
 
 

@@ -44,6 +44,10 @@ class LeaseLost(Exception):
     """Another daemon has taken this process over: whoever sees this stops at once and writes nothing more."""
 
 
+class Cancelled(Exception):
+    """The process was cancelled: it ends where it stands, and what it has applied stays."""
+
+
 class ChildDied(Exception):
     """The child that worked on a file is gone; what it had not answered is to be asked again."""
 

@@ -6,7 +6,7 @@ On its host a free lock means dead, at once and without a guess.
 import fcntl
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +60,10 @@ def is_free(path: Path) -> bool:
     finally:
         os.close(file)
     return True
+
+
+def is_living(daemon: Mapping[str, Any], data_dir: Path) -> bool:
+    """Whether the daemon of a row of the instance table is there: on this host its lock tells, elsewhere its voice."""
+    if daemon["host"] == socket.gethostname():
+        return not is_free(data_dir / "instance" / daemon["id"])
+    return bool(daemon["silent"] <= SILENCE)

@@ -1,16 +1,20 @@
 """Puts machine and handlers together: finds the parts that are installed, by their entry points."""
 
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from daemon.codes import CODES
+from daemon.commands.codes import CODES as COMMAND_CODES
+from daemon.commands.command import Command
 from daemon.errors import Code, ConfigurationFault
 
 if TYPE_CHECKING:
     from daemon.records import Catalogs
 
 _CATALOGS = "tradepost.catalogs"
+_COMMANDS = "tradepost.commands"
 _NONE = f"No installed package has a part that reads catalog files (entry point {_CATALOGS}). Install tradepost again."
 _SEVERAL = (
     f"Several parts want to read catalog files (entry point {_CATALOGS}): {{}}. Uninstall the packages of all but one."
@@ -27,7 +31,22 @@ def catalogs() -> "Catalogs":
     return cast("Catalogs", found[0][1].load())
 
 
+@cache
+def commands() -> dict[str, Command]:
+    """All commands by name; each installed package may bring some. For any process. Raises ConfigurationFault."""
+    found: dict[str, Command] = {}
+    for point in sorted(set(entry_points(group=_COMMANDS))):
+        for each in point.load().COMMANDS:
+            if found.setdefault(each.name, each) is not each:
+                said = f"Two installed packages bring a command {each.name} (entry point {_COMMANDS})"
+                raise ConfigurationFault([f"{said}. Uninstall one of them."])
+    return found
+
+
 def codes() -> Iterator[Code]:
-    """Every code that an answer may carry: the machine's own and those of the catalog side."""
+    """Every code that an answer may carry: the machine's own, those of the catalog side and of the commands."""
     yield from CODES
+    yield from COMMAND_CODES
     yield from catalogs().CODES.values()
+    for point in sorted(set(entry_points(group=_COMMANDS))):
+        yield from point.load().CODES

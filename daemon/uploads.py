@@ -75,7 +75,7 @@ class _Upload:
         self.stop = uploads.stop
         self.claim = claim
         self.child = child
-        self.account = uploads.accounts[claim.account]
+        self.account = uploads.accounts[claim.account].as_set(*uploads.store.commands.own(claim.account))
         self.taken = self.account.folders.taken
         self.rules = self.account.rules_for(claim.name, claim.source)
         self.spool = uploads.spools / f"{claim.id}.{claim.token}"  # a daemon thawed late must not touch its heir's

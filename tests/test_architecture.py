@@ -12,7 +12,13 @@ ROOT = Path(__file__).parent.parent
 MACHINE = sorted((ROOT / "daemon").rglob("*.py"))
 HANDLERS = sorted((ROOT / "handlers").rglob("*.py"))
 SOURCES = [*MACHINE, *HANDLERS, *sorted((ROOT / "benchmarks").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
-SHARED = {"daemon.errors", "daemon.messages", "daemon.records"}  # all that handlers may know of the machine
+SHARED = {  # all that handlers may know of the machine
+    "daemon.commands.codes",
+    "daemon.commands.command",
+    "daemon.errors",
+    "daemon.messages",
+    "daemon.records",
+}
 
 
 def name_of(path: Path) -> str:

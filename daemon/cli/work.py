@@ -1,22 +1,14 @@
-"""Commands that make something happen: run, drop, do."""
+"""Commands that make something happen: run, drop."""
 
-import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from daemon.cli import call
-from daemon.cli.output import decimal, print_rows
-from daemon.errors import ConfigurationFault, Refused
-
-if TYPE_CHECKING:
-    from daemon.store import Store
-
-COMMANDS = ("item.list",)
-ITEMS = ("sku", "title", "price", "currency", "quantity", "visible", "withdrawn")
+from daemon.cli.output import print_rows
+from daemon.errors import Refused
 
 
 def run(
@@ -56,51 +48,3 @@ def drop(
         print_rows([{"upload_id": upload}], (), as_json=True, empty="")
     else:
         typer.echo(upload)
-
-
-def do(
-    context: typer.Context,
-    command: Annotated[str, typer.Argument(help="item.list")],
-    words: Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="What the command is about.")] = None,
-    account: Annotated[str, typer.Option(help="Whose.")] = "",
-) -> None:
-    """Carry out a command for an account: item.list [SKU]..."""
-    asked = call.of(context)
-    if command not in COMMANDS:
-        from daemon.config_file import nearest
-
-        raise ConfigurationFault([f'There is no command "{command}". {nearest(command, COMMANDS)}'])
-    if not account:
-        raise ConfigurationFault([f"Say whose: tradepost do {command} --account NAME"])
-    with asked.store() as (config, store):
-        call.check_account(config, account)
-        rows = list_items(store, account, words or None)
-        print_rows(
-            rows,
-            ITEMS,
-            as_json=asked.json,
-            empty=f"{account} has no such item." if words else f"{account} has no items.",
-        )
-
-
-def list_items(store: "Store", account: str, skus: list[str] | None) -> Iterator[dict[str, Any]]:
-    """The account's items as `item.list` shows them: native columns, `withdrawn`, then options and attributes."""
-    from daemon.store.tables import MONEY, NATIVE, YES_NO
-
-    for item in store.items(account, skus):
-        row: dict[str, Any] = {}
-        for name in NATIVE:
-            value = item[name]
-            if value is not None and name in YES_NO:
-                value = bool(value)
-            row[name] = decimal(value) if name in MONEY else value
-        row["withdrawn"] = item["withdrawn"] is not None
-        yield row | _extras(item["extra"])
-
-
-def _extras(extra: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(extra) if extra else {}
-    return {
-        name: decimal(value) if name.startswith("price:") and isinstance(value, int) else value
-        for name, value in found.items()
-    }

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, text
 from daemon.clock import Clock
 from daemon.messages import Block
 from daemon.model import SMALL, Claim, Counts, End, Finished, NewProcess, View
-from daemon.store import accounts, admission, instances, items, leases, processes, uploads, views
+from daemon.store import accounts, admission, instances, items, leases, listing, processes, uploads, views
+from daemon.store.command_store import CommandStore
 from daemon.store.postgres import PostgresDatabase
 from daemon.store.schema import Schema
 from daemon.store.sqlite import SqliteDatabase
@@ -51,6 +52,7 @@ class Store:
         self.database = database
         self.clock = clock
         self.schema = Schema(database.engine)
+        self.commands = CommandStore(database, self._now)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
@@ -225,8 +227,11 @@ class Store:
             return views.list_behind(connection, list(self._own.values()))
 
     def view_rows(self, view: View) -> Iterator[Sequence[Any]]:
-        """The lines of a history view, oldest first, in the order of `uploads.HISTORY`."""
+        """The lines of a view, oldest first: of a history in the order of `uploads.HISTORY`, else of its columns."""
         with self.database.read() as connection:
+            if view.path == views.PROCESSES:
+                yield from listing.iterate_view(connection, view.account, self._now(connection))
+                return
             yield from uploads.iterate_view(connection, view.account, view.path)
 
     def views_written(self, written: Sequence[View]) -> None:

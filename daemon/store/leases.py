@@ -117,6 +117,7 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
             force=bool(args.get("force")),
             weight=row.weight,
             args=args,
+            stop=row.stop or "",
         )
         for row in connection.execute(query)
         for args in [json.loads(row.args)]

@@ -56,7 +56,14 @@ def list_finished(
 ) -> list[Finished]:
     """Settled uploads of these accounts that are not `done`: answers may be unpublished, files not archived."""
     query = (
-        select(upload.c.id, account.c.name.label("account"), upload.c.name, upload.c.source, upload.c.received_at)
+        select(
+            upload.c.id,
+            account.c.name.label("account"),
+            upload.c.name,
+            upload.c.source,
+            upload.c.received_at,
+            upload.c.kind,
+        )
         .join(process, process.c.id == upload.c.id)
         .join(account, account.c.id == upload.c.account_id)
         .where(upload.c.state != "done", process.c.state == "done", upload.c.account_id.in_(own))
@@ -69,7 +76,7 @@ def list_finished(
     for row in connection.execute(wanted.order_by(answer.c.path)):
         staged.setdefault(row.process_id, []).append(Answer(row.staged, row.path))
     return [
-        Finished(row.id, row.account, row.name, row.source, row.received_at, tuple(staged.get(row.id, ())))
+        Finished(row.id, row.account, row.name, row.source, row.received_at, tuple(staged.get(row.id, ())), row.kind)
         for row in rows
     ]
 

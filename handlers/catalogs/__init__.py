@@ -5,20 +5,24 @@ A format is one function in `FORMATS`; a layout one entry of `layouts.LAYOUTS`.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from daemon.commands.codes import refusal as command_refusal
+from daemon.commands.command import Sent
+from daemon.errors import Refused
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import layouts, lines, numbers, packed, text, workbook
+from handlers.catalogs import layouts, lines, numbers, packed, tables, text, trees, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
 from handlers.catalogs.guard import unguarded
 from handlers.catalogs.rules import Checker
 
-__all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "severity"]
+__all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "rows", "severity"]
 
 FORMATS: Final[dict[str, packed.Format]] = {
     **dict.fromkeys(text.SUFFIXES, text.text),
@@ -52,6 +56,20 @@ def _again(records: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordB
             yield batch
     if not rows:
         raise refusal("F-NO-ROWS")
+
+
+def rows(source: Source, suffix: str, rules: Rules, required: str) -> Iterator[Sent]:
+    """The rows of a command file as sent; a header must have the column `required`.
+
+    Raises Refused with an F- or C- code, also while rows are read.
+    """
+    formats = {ending: partial(read, required=required) for ending, read in {**tables.FORMATS, **trees.FORMATS}.items()}
+    try:
+        yield from packed.read(source, suffix, rules, formats)
+    except Refused as refused:
+        if refused.code in ("H-NO-COLUMNS", "H-NO-HEADER"):
+            raise command_refusal("C-NO-COMMAND-COLUMN") from None
+        raise
 
 
 def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:

@@ -14,8 +14,8 @@ from loguru import logger
 from sqlalchemy import insert
 
 from daemon import cli
-from daemon.cli.output import decimal
 from daemon.clock import SystemClock
+from daemon.commands.shown import decimal
 from daemon.store import open_store
 from daemon.store.tables import account, item
 
@@ -203,7 +203,7 @@ def test_a_table_holds_no_escape_sequence_of_a_sender(stocked: Tradepost) -> Non
     ("words", "said"),
     [
         (["do", "item.lst", "--account", "demo"], 'There is no command "item.lst". Did you mean "item.list"?'),
-        (["do", "connection.create", "--account", "demo"], "There are: item.list."),
+        (["do", "connection.create", "--account", "demo"], "There are: account.set, catalog.mapping, item.list, "),
         (["do", "item.list"], "Say whose: tradepost do item.list --account NAME"),
         (["do", "item.list", "--account", "dem"], 'Did you mean "demo"?'),
         (["history", "--account", "other"], 'There is no account "other"'),

@@ -58,6 +58,9 @@ class Place:
     markers: bool = False
     limit_bytes: int = 1_000
 
+    def limit_of(self, source: str) -> int:
+        return self.limit_bytes
+
 
 def make_account(root: Path, name: str = "acme", **changes: object) -> Account:
     folders = AccountFolders(root / name)

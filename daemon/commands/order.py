@@ -1,0 +1,67 @@
+"""A command given on the command line: admitted as a process, waited for, worked off here if no daemon lives."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from daemon.clock import SystemClock
+from daemon.config import Config
+from daemon.identifiers import ulid
+from daemon.instance import is_living
+from daemon.messages import CommandRow
+from daemon.model import NewProcess
+from daemon.secrets import Box
+from daemon.service import Service, read_site
+from daemon.store import Store
+
+LOOK = 0.1  # seconds between looks at what a daemon does
+
+
+def carry_out(config: Config, store: Store, account: str, row: CommandRow) -> tuple[list[dict[str, Any]], list[str]]:
+    """Its result lines, and the outcomes of the processes it started. Raises Surroundings."""
+    data_dir = Path(config.data_dir)
+    process_id = ulid(SystemClock().now())
+    store.set_accounts(read_site(data_dir), [account])
+    sealed = Box(data_dir).seal(msgspec.json.encode(row).decode(), account)
+    args = {"target": row.command, "sealed": sealed}
+    key, lane = f"command:{process_id}", f"commands:{account}"
+    store.admit([NewProcess(process_id, account, key, lane, "command", via="cli", args=args)])
+    waited = _Waited(store, process_id)
+    while not waited.is_done():
+        if _is_attended(store, data_dir):
+            threading.Event().wait(LOOK)
+        else:
+            Service(config, SystemClock()).work_off(waited.is_done)
+    return waited.lines(), waited.outcomes()
+
+
+class _Waited:
+    """A command and what it started."""
+
+    def __init__(self, store: Store, process_id: str) -> None:
+        self._store = store
+        self._id = process_id
+
+    def lines(self) -> list[dict[str, Any]]:
+        found = [line for lines in self._store.commands.answers(self._id).values() for line in lines]
+        return found or [self._store.commands.find_processes([self._id])[self._id] | {"status": "failed", "data": None}]
+
+    def is_done(self) -> bool:
+        own = self._store.commands.find_processes([self._id])[self._id]
+        return own["state"] == "done" and all(each["state"] == "done" for each in self._started())
+
+    def outcomes(self) -> list[str]:
+        return [str(each["outcome"]) for each in self._started()]
+
+    def _started(self) -> list[dict[str, Any]]:
+        lines = [line for lines in self._store.commands.answers(self._id).values() for line in lines]
+        ids = [line["process_id"] for line in lines if line["process_id"]]
+        return list(self._store.commands.find_processes(ids).values()) if ids else []
+
+
+def _is_attended(store: Store, data_dir: Path) -> bool:
+    """Whether a daemon lives that works for this data_dir."""
+    site = read_site(data_dir)
+    return any(each["site"] == site and is_living(each, data_dir) for each in store.list_instances())
