@@ -49,11 +49,13 @@ def bind(command: Command, arguments: Mapping[str, Any]) -> dict[str, Any]:
     bound: dict[str, Any] = {}
     for name, value in arguments.items():
         parameter = command.parameters[name]
-        if parameter.shape == "secrets":
+        if value is None:
+            bound[name] = None
+        elif parameter.shape == "secrets":
             bound[name] = Secrets(value)
         elif parameter.shape == "group":
             bound[name] = Group(value)
-        elif parameter.shape in ("list", "each") and value is not None:
+        elif parameter.shape in ("list", "each"):
             bound[name] = msgspec.convert(value, GenericAlias(list, (parameter.type,)), strict=False)
         else:
             bound[name] = msgspec.convert(value, parameter.type, strict=False)

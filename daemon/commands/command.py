@@ -192,11 +192,13 @@ def _together(function: Callable[..., Any]) -> tuple[str, Any]:
 def _parameter(name: str, hint: Any, required: bool) -> Parameter:
     base = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     nullable = type(None) in get_args(base)
+    if nullable:
+        base = next(each for each in get_args(base) if each is not type(None))
     if base in (Secrets, Group):
         return Parameter(name, base, "secrets" if base is Secrets else "group", required, nullable)
     if "each" in _marks(hint):
         return Parameter(name, hint, "each", required, nullable)
-    if get_origin(base) in (list, tuple, Sequence):
+    if get_origin(base) is list:
         return Parameter(name, get_args(base)[0], "list", required, nullable)
     return Parameter(name, hint, "plain", required, nullable)
 

@@ -56,11 +56,11 @@ ROWS = [
     {"command": "account.set", "key": "colour", "value": "red"},
     {"command": "catalog.mapping", "layout": "shop", "column": "Artikel", "field": "sku"},
     {"command": "catalog.mapping", "layout": "shop", "column": "Name", "field": "title"},
-    {"command": "item.list"},
+    {"command": "item.list", "sku": "A; B"},
     {"command": "process.cancel", "id": "00000000000000000000000000;00000000000000000000000001"},
     {"command": "item.lst"},
 ]
-COLUMNS = ["command", "key", "value", "layout", "column", "field", "id"]
+COLUMNS = ["command", "key", "value", "layout", "column", "field", "id", "sku"]
 ANSWERS = [
     ("account.set", "language", "done", ""),
     ("account.set", "currency", "done", ""),
@@ -109,13 +109,13 @@ def test_every_command_is_answered_in_every_format(site: Site, name: str, tmp_pa
 
 def test_what_an_account_sets_wins_until_it_is_blank(site: Site) -> None:
     order(site, "money.csv", "command,key,value\naccount.set,currency,CHF\n")
-    site.handle("one.csv", "sku,title,price\nM-1,Lamp,1.00\n")
+    site.handle("one.csv", "sku,title,price,currency\nM-1,Lamp,1.00,\n")
     assert site.items()["M-1"]["currency"] == "CHF"
     site.drop("semicolon.csv", "command,key,value\naccount.set,delimiter,;\n", site.root / "inbox" / "commands")
     wait_until(lambda: (site.outbox / "history/uploads.csv").read_bytes().split(b"\r\n")[0].count(b";") == 24)
     site.drop("back.csv", "command;key;value\naccount.set;currency;\naccount.set;delimiter;null\n", site.root / "inbox/commands")
     wait_until(lambda: (site.outbox / "history/uploads.csv").read_bytes().split(b"\r\n")[0].count(b",") == 24)
-    site.handle("two.csv", "sku,title,price\nM-2,Lamp,1.00\n")
+    site.handle("two.csv", "sku,title,price,currency\nM-2,Lamp,1.00,\n")
     assert site.items()["M-2"]["currency"] is None
 
 
