@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.accounts import open_accounts
 from daemon.clock import SystemClock
 from daemon.config import Config
 from daemon.identifiers import ulid
@@ -23,6 +24,7 @@ def carry_out(config: Config, store: Store, account: str, row: CommandRow) -> tu
     """Its result lines, and the outcomes of the processes it started. Raises Surroundings."""
     data_dir = Path(config.data_dir)
     process_id = ulid(SystemClock().now())
+    open_accounts(config)[account].folders.ensure()
     store.set_accounts(read_site(data_dir), [account])
     sealed = Box(data_dir).seal(msgspec.json.encode(row).decode(), account)
     args = {"target": row.command, "sealed": sealed}

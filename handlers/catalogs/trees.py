@@ -98,7 +98,7 @@ class _Events:
         if depth > DEEPEST:
             raise refusal("C-NESTING", DEEPEST)
         if isinstance(event, yaml.ScalarEvent):
-            return None if event.style is None and event.value in _NULLS else event.value
+            return None if event.implicit[0] and event.value in _NULLS else event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return [self._node(each, depth + 1) for each in iter(self._next, None)]
         pairs = []

@@ -1,17 +1,17 @@
-"""Command files through the real daemon in a subprocess: every format, what is answered, what is kept and what is not."""
+"""Command files through the real daemon in a subprocess: every format, what is answered and what is kept."""
 
 import csv
 import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+import openpyxl  # type: ignore[import-untyped]
 import pysqlite3 as sqlite3
-import xlsxwriter
+import pytest
 
 from tests.acceptance.test_catalog_path import Site
 from tests.factories import read_csv
@@ -43,10 +43,10 @@ def do(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def workbook(path: Path, rows: list[list[Any]]) -> bytes:
-    with xlsxwriter.Workbook(path) as book:
-        sheet = book.add_worksheet()
-        for number, row in enumerate(rows):
-            sheet.write_row(number, 0, row)
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
     return path.read_bytes()
 
 
@@ -84,7 +84,7 @@ def as_yaml(folder: Path) -> bytes:
     return "".join(f"-{entry[1:]}" for entry in entries).encode()
 
 
-FORMATS = {
+FORMATS: dict[str, Callable[[Path], bytes]] = {
     "all.csv": as_csv,
     "all.xlsx": lambda folder: workbook(
         folder / "all.xlsx", [COLUMNS, *([row.get(name, "") for name in COLUMNS] for row in ROWS)]
@@ -113,7 +113,11 @@ def test_what_an_account_sets_wins_until_it_is_blank(site: Site) -> None:
     assert site.items()["M-1"]["currency"] == "CHF"
     site.drop("semicolon.csv", "command,key,value\naccount.set,delimiter,;\n", site.root / "inbox" / "commands")
     wait_until(lambda: (site.outbox / "history/uploads.csv").read_bytes().split(b"\r\n")[0].count(b";") == 24)
-    site.drop("back.csv", "command;key;value\naccount.set;currency;\naccount.set;delimiter;null\n", site.root / "inbox/commands")
+    site.drop(
+        "back.csv",
+        "command;key;value\naccount.set;currency;\naccount.set;delimiter;null\n",
+        site.root / "inbox/commands",
+    )
     wait_until(lambda: (site.outbox / "history/uploads.csv").read_bytes().split(b"\r\n")[0].count(b",") == 24)
     site.handle("two.csv", "sku,title,price,currency\nM-2,Lamp,1.00,\n")
     assert site.items()["M-2"]["currency"] is None
@@ -123,7 +127,9 @@ def test_the_same_command_file_twice_is_done_twice(site: Site) -> None:
     text = "command,key,value\naccount.set,language,fr\n"
     first, _ = order(site, "again.csv", text)
     site.drop("again.csv", text, site.root / "inbox" / "commands")
-    wait_until(lambda: sum(each["file_name"] == "again.csv" and each["state"] == "done" for each in site.history()) == 2)
+    wait_until(
+        lambda: sum(each["file_name"] == "again.csv" and each["state"] == "done" for each in site.history()) == 2
+    )
     assert [each["outcome"] for each in site.history() if each["file_name"] == "again.csv"] == ["ok", "ok"]
     assert first["sha256"] != ""
 

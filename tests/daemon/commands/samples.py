@@ -10,6 +10,9 @@ from daemon.errors import Refused
 Level = Annotated[int, msgspec.Meta(ge=0, le=9, description="a whole number from 0 to 9")]
 
 
+NOTHING = Group()
+
+
 class Part(msgspec.Struct):
     part: str
     level: Level = 0
@@ -50,7 +53,13 @@ def together(desk: Desk, *, name: Name, rows: Together[Part]) -> Answer:
 
 @command("test.secret")
 def secret(
-    desk: Desk, found: str, *, name: Name, credentials: Secrets, settings: Group = Group(), every: str = "15m"  # noqa: B008
+    desk: Desk,
+    found: str,
+    *,
+    name: Name,
+    credentials: Secrets,
+    settings: Group = NOTHING,
+    every: str = "15m",
 ) -> Answer:
     """Seal what it was given."""
     if name == "careless":

@@ -11,7 +11,9 @@ from tests.daemon.commands.samples import COMMANDS, Part
 
 
 def row(command: str, **cells: Any) -> CommandRow:
-    return understand(Sent(7, {"command": command} | {name.replace("__", "."): cell for name, cell in cells.items()}), COMMANDS)
+    return understand(
+        Sent(7, {"command": command} | {name.replace("__", "."): cell for name, cell in cells.items()}), COMMANDS
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,9 @@ def test_a_credential_in_a_cell_of_numbers_is_refused() -> None:
 
 
 def test_groups_are_columns_or_an_object_and_keep_what_is_deeper() -> None:
-    found = row("test.secret", name="x", credentials={"token": "t"}, settings__push="null", settings={"deep": {"a": [1]}})
+    found = row(
+        "test.secret", name="x", credentials={"token": "t"}, settings__push="null", settings={"deep": {"a": [1]}}
+    )
     assert found.code == ""
     assert found.arguments["settings"] == {"push": None, "deep": {"a": [1]}}
     assert found.arguments["credentials"] == {"token": "t"}

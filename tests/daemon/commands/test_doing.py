@@ -32,6 +32,7 @@ class Bench:
         store.set_accounts("here", ["acme"])
         store.enter("one", "here", "host", 1)
         self.store = store
+        self.folder = folder
         self.count = 0
         self.needs = Needs(store, {}, COMMANDS, Box(folder), threading.Event(), lambda: None)
 
