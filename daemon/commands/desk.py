@@ -64,7 +64,8 @@ class Desk:
         return str(found["target"])
 
     def request(self, action: str, upload_id: str) -> str:
-        # PLACEHOLDER: the release, discard and retry of uploads are admitted here, in this transaction
+        # PLACEHOLDER until uploads can be released: return holds.request(self._connection, action, self.account,
+        # upload_id, self.now), which admits it in this transaction; C-NOT-BUILT goes then
         raise refusal("C-NOT-BUILT", action)
 
     def seal(self, text: str) -> str:
