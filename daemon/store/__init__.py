@@ -52,7 +52,7 @@ class Store:
         self.database = database
         self.clock = clock
         self.schema = Schema(database.engine)
-        self.commands = CommandStore(database, self._now)
+        self.commands = CommandStore(database, clock, self._now)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ class Store:
         """The lines of a view, oldest first: of a history in the order of `uploads.HISTORY`, else of its columns."""
         with self.database.read() as connection:
             if view.path == views.PROCESSES:
-                yield from listing.iterate_view(connection, view.account, self._now(connection))
+                yield from listing.iterate_view(connection, view.account, self.clock.now())
                 return
             yield from uploads.iterate_view(connection, view.account, view.path)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from daemon.clock import Clock
 from daemon.messages import Mapping
 from daemon.model import Claim, Counts
 from daemon.store import accounts, commands, listing, processes, settings
@@ -21,8 +22,9 @@ DONE = ("done", "started")
 class CommandStore:
     """A part of the store, on the same database. All methods may be called from any thread and raise Surroundings."""
 
-    def __init__(self, database: "Database", now: Callable[[Connection], int]) -> None:
+    def __init__(self, database: "Database", clock: Clock, now: Callable[[Connection], int]) -> None:
         self.database = database
+        self._clock = clock  # by which processes are admitted
         self._now = now
 
     def answer(self, claim: Claim, number: int, total: int, work: Work) -> Sequence[RowAnswer]:
@@ -67,7 +69,7 @@ class CommandStore:
     def processes(self, account: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
         """The latest processes of the last 30 days with their account, newest last."""
         with self.database.read() as connection:
-            return listing.list_processes(connection, account, limit, self._now(connection))
+            return listing.list_processes(connection, account, limit, self._clock.now())
 
     def find_processes(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """These processes by id, as `processes` shows them."""
