@@ -107,7 +107,7 @@ class Memory(threading.Thread):
     def run(self) -> None:
         """Look ten times a second."""
         while not self.stopped.wait(0.1):
-            self.peak = max(self.peak, sum(_pss(pid) for pid in _tree(self.pid)))
+            self.peak = max(self.peak, sum(_pss(pid) for pid in find_tree(self.pid)))
 
     def stop(self) -> float:
         """The peak in MiB."""
@@ -275,16 +275,19 @@ def bench_many(folder: Path, files: int, accounts: int) -> list[Line]:
 def main() -> int:
     """Run the parts that are asked for and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["large", "peers", "pickup", "many"])
+    parser.add_argument("parts", nargs="*", default=["large", "peers", "pickup", "many", "formats"])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers", type=Path, help="folder of the peers' programs")
     given = parser.parse_args()
+    from benchmarks.formats import bench_formats
+
     work: dict[str, Callable[[Path], list[Line]]] = {
         "large": lambda folder: bench_large(folder, given.rows, given.runs),
         "peers": lambda folder: bench_peers(folder, given.runs, given.peers),
         "pickup": lambda folder: bench_pickup(folder, 100, given.rows),
         "many": lambda folder: bench_many(folder, 2_000, 20),
+        "formats": lambda folder: bench_formats(folder, given.rows // 2),
     }
     table = Table("what", "against", "reached", "to reach", title=_machine())
     with tempfile.TemporaryDirectory(prefix="tradepost-bench-", dir=Path.cwd()) as folder:
@@ -324,10 +327,14 @@ def _wait_for(condition: Callable[[], bool], what: str, pause: float = 0.01, lim
         time.sleep(pause)
 
 
-def _tree(pid: int) -> list[int]:
+def find_tree(pid: int) -> list[int]:
+    """A process and all below it."""
     try:
         children = Path(f"/proc/{pid}/task").glob("*/children")
-        return [pid, *(each for path in children for child in path.read_text().split() for each in _tree(int(child)))]
+        return [
+            pid,
+            *(each for path in children for child in path.read_text().split() for each in find_tree(int(child))),
+        ]
     except OSError:
         return []
 

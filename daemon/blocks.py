@@ -3,12 +3,14 @@
 import contextlib
 import io
 import os
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import adbc_driver_sqlite.dbapi as sqlite
 import polars as pl
 
 TABLES = ("new", "known", "gone")
+FILES = (*TABLES, "texts", "missing", "named")
 _PRAGMAS = (
     "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
     "synchronous = OFF",
@@ -18,13 +20,14 @@ _PRAGMAS = (
 )
 
 
-def write(path: str, kind: str, rows: pl.DataFrame) -> str:
-    """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op` as "sqlite" or "csv"; the path to tell.
+def write(path: str, kind: str, rows: pl.DataFrame, further: Mapping[str, pl.DataFrame] | None = None) -> str:
+    """Write `rows` (`_line`, `_op`, sku, fields, digest) by their `_op`, as "sqlite" or "csv"; the path to tell.
 
-    `gone` carries the sku alone. Closed when this returns, not fsynced: a block that is lost is made again. Raises
-    OSError and the driver's Error.
+    `gone` carries the sku alone; `further` tables (texts, missing, named) are written as they are. Closed when this
+    returns, not fsynced: a block that is lost is made again. Raises OSError and the driver's Error.
     """
-    tables = _tables(rows)
+    tables = _tables(rows) if len(rows) else {}
+    tables |= {name: table for name, table in (further or {}).items() if len(table)}
     remove(path, kind)
     if kind == "sqlite":
         _sqlite(path, tables)
@@ -33,9 +36,22 @@ def write(path: str, kind: str, rows: pl.DataFrame) -> str:
     return path
 
 
+def take_same(rows: pl.DataFrame, fields: Sequence[str]) -> tuple[pl.DataFrame, dict[str, str | int | None]]:
+    """The rows without those of their `fields` that have the same value in all of them, and these values."""
+    same = {name: rows[name][0] for name in fields if len(rows) and _is_same(rows[name])}
+    told = {name: int(value) if isinstance(value, bool) else value for name, value in same.items()}
+    return rows.drop(same), told
+
+
+def _is_same(column: pl.Series) -> bool:
+    if column[0] is None or column[-1] is None:
+        return column.null_count() == len(column)
+    return bool(column[0] == column[-1] and not column.null_count() and (column == column[0]).all())
+
+
 def remove(path: str, kind: str) -> None:
     """Remove what `write` made, as far as it is there."""
-    for name in (path,) if kind == "sqlite" else [f"{path}.{table}" for table in TABLES]:
+    for name in (path,) if kind == "sqlite" else [f"{path}.{table}" for table in FILES]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
 

@@ -1,6 +1,7 @@
 """Applies the rules to a spool in key order and hands the outcome on as blocks, each a message and mostly a file."""
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import blake2b
 
 import msgspec
@@ -8,20 +9,24 @@ import polars as pl
 
 import daemon
 from daemon import blocks, spool
+from daemon.faults import FAULTS, pack
 from daemon.known import Known
 from daemon.lots import Lot, Lots
 from daemon.messages import Block, Check, Checked
 from daemon.records import Catalogs
 from daemon.runs import Runs
 from daemon.spool import Desk, Manifest
+from daemon.tongues import Found, Tongues
 
 _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
-_PIECE = 14_000  # rows that go through the rules at once
+_PIECE = 10_000  # rows that go through the rules at once
+_SKU = 128  # characters that one may have
 _DOUBLED = "R-DOUBLED-SKU"
 _NO_ROWS = pl.DataFrame(schema={"_op": pl.String})
-_NO_FAULTS = pl.DataFrame(schema=spool.FAULTS)
+_NO_SKUS = pl.Series("sku", dtype=pl.String)
+_NO_FAULTS = pl.DataFrame(schema=FAULTS)
 
 
 def check(job: Check, catalogs: Catalogs, desk: Desk) -> Checked:
@@ -50,24 +55,79 @@ class _Checking:
         self._catalogs = catalogs
         self._desk = desk
         self._known = Known(job.known, job.blocks)
+        self._tongues = Tongues(job, manifest, catalogs) if manifest.tongues else None
         self._salt = salt(manifest, job)
-        self._sku = manifest.header[manifest.plan.key]
+        self._sku = manifest.plan.sent(manifest.plan.key)
         self._acknowledged = job.first - 1
         self._told = self._acknowledged
         self._warned = 0
+        self._number = 0  # of the block that was told or skipped last
+        self._missing = _NO_SKUS
+        self._writer = ThreadPoolExecutor(1)
+        self._written: tuple[Block, Future[None]] | None = None  # what the writer has in hand
 
     def all(self, lots: Lots) -> Checked:
-        number = 0
-        for lot in lots:
-            number = lot.number
-            if number < self._job.first:
-                continue
-            self._await(number - _AHEAD)
-            block = self._block(lot)
-            self._told = number
+        """Every block, each written in a thread while the rules look at the next."""
+        with self._writer:
+            for lot in lots:
+                skus = self._skus(lot)
+                if self._is_next():
+                    self._begin(*self._block(lot))
+                elif self._job.missing:
+                    self._known.of(skus)
+                if self._job.missing:
+                    self._tell_missing(self._known.missing(skus))
+            if self._job.missing:
+                for rest in self._known.rest():
+                    self._tell_missing(rest)
+                self._tell_missing(_NO_SKUS, last=True)
+            self._tell()
+        self._await(self._number)
+        return Checked(self._number)
+
+    def _skus(self, lot: Lot) -> pl.Series:
+        keys = lot.records["_key"]
+        return self._tongues.skus(keys) if self._tongues else keys
+
+    def _is_next(self) -> bool:
+        """Count one block further, and wait until it may be told; False if the store has applied it already."""
+        self._number += 1
+        if self._number < self._job.first:
+            return False
+        self._await(self._number - _AHEAD)
+        return True
+
+    def _tell_missing(self, skus: pl.Series, *, last: bool = False) -> None:
+        """Blocks of their own: however many are missing between two rows, no transaction becomes long.
+
+        What is missing does not depend on how far the file is applied, so these blocks, too, count alike after a
+        restart.
+        """
+        self._missing = pl.concat([self._missing, skus]) if len(skus) else self._missing
+        while len(self._missing) >= self._job.rows or (last and len(self._missing)):
+            part, self._missing = self._missing[: self._job.rows], self._missing[self._job.rows :]
+            if self._is_next():
+                block = Block(self._number, self._path(self._number), 0, 0, 0, 0, 0, 0, 0, missing=len(part))
+                self._begin(block, _NO_ROWS, {"missing": part.alias("sku").to_frame()})
+
+    def _begin(self, block: Block, rows: pl.DataFrame, further: dict[str, pl.DataFrame]) -> None:
+        """Have a block written, and tell the one before it, which is by now."""
+        rows, same = blocks.take_same(rows, self._manifest.plan.fields)
+        block = msgspec.structs.replace(block, same=same)
+        self._tell()
+        self._written = block, self._writer.submit(self._write, block, rows, further)
+
+    def _tell(self) -> None:
+        if self._written:
+            block, future = self._written
+            self._written = None
+            future.result()
+            self._told = block.number
             self._desk.tell(block)
-        self._await(number)
-        return Checked(number)
+
+    def _write(self, block: Block, rows: pl.DataFrame, further: dict[str, pl.DataFrame]) -> None:
+        if block.path:
+            blocks.write(block.path, self._job.blocks, rows, further)
 
     def _await(self, block: int) -> None:
         for message in self._desk.listen():
@@ -84,29 +144,63 @@ class _Checking:
     def _path(self, number: int) -> str:
         return os.path.join(self._job.spool, f"block-{number}")
 
-    def _block(self, lot: Lot) -> Block:
-        records = lot.records
+    def _block(self, lot: Lot) -> tuple[Block, pl.DataFrame, dict[str, pl.DataFrame]]:
+        """The block of a lot, and what is to be written for it: rows of items, and further tables."""
+        records, keys = lot.records, lot.records["_key"]
         digest = (records["_digest"] ^ self._salt).alias("digest")
-        known, stored = self._known.of(records["_key"])
+        known, stored = self._known.of(self._skus(lot))
         changed = pl.DataFrame([records["_at"], records["_line"], digest, known.alias("_known")])
-        same = known & (digest == stored)
-        if same.any():
-            changed = changed.filter(~same.fill_null(False))
+        settled = known & (digest == stored)
+        if self._tongues:
+            settled |= self._tongues.are_other(keys)
+        if settled.any():
+            changed = changed.filter(~settled.fill_null(False))
         rows, faults = self._rules(lot, changed)
-        if len(lot.overruled):
-            faults = pl.concat([faults, self._overruled(lot)])
+        found = self._tongues.translate(lot, known, rows) if self._tongues else Found()
+        told = [each for each in (faults, found.faults, self._overruled(lot)) if len(each)]
+        block = self._count(lot, len(changed), rows, found, pl.concat(told) if told else _NO_FAULTS)
+        named = self._named(lot, changed, rows) if self._job.named else _NO_SKUS
+        block = msgspec.structs.replace(block, named=len(named))
+        if not any(block.sizes.values()):
+            block = msgspec.structs.replace(block, path="")
+        return block, rows, {"texts": found.texts, "named": named.alias("sku").to_frame()}
+
+    def _count(self, lot: Lot, changed: int, rows: pl.DataFrame, found: Found, faults: pl.DataFrame) -> Block:
         rejected, warnings, told = self._judged(faults)
         counts = {table: int((rows["_op"] == table).sum()) for table in blocks.TABLES}
+        taken = sum(counts.values()) + len(found.texts) + found.silent
         return Block(
-            number=lot.number,
-            path=blocks.write(self._path(lot.number), self._job.blocks, rows) if any(counts.values()) else "",
-            **counts,
-            unchanged=len(records) - len(changed),
-            ignored=lot.ignored + len(changed) - rejected - sum(counts.values()),
+            number=self._number,
+            path=self._path(self._number),
+            new=counts["new"],
+            known=counts["known"],
+            gone=counts["gone"],
+            texts=len(found.texts),
+            unreadable=self._unreadable(lot, faults) if self._job.missing and rejected else 0,
+            unchanged=len(lot.records) - changed - found.rows + found.silent,
+            ignored=lot.ignored + changed + found.rows - rejected - taken,
             rejected=rejected,
             warnings=warnings + lot.ignored - len(lot.overruled),
             faults=told,
         )
+
+    def _named(self, lot: Lot, changed: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
+        """The known skus of changed lines that bring nothing to the store."""
+        idle = changed["_line"].filter(changed["_known"])
+        if "_line" in rows.columns:
+            brought = rows["_line"].filter(rows["_op"].is_in(blocks.TABLES))
+            idle = idle.filter(~idle.is_in(brought.implode()))
+        return lot.records["_key"].filter(lot.records["_line"].is_in(idle.implode()))
+
+    def _unreadable(self, lot: Lot, faults: pl.DataFrame) -> int:
+        """How many rejected lines say a sku that can be nobody's: whom they stand for is not known."""
+        keys = lot.records["_key"]
+        odd = lot.records["_line"].filter((keys == "") | (keys.str.len_chars() > _SKU))
+        return int(odd.is_in(faults["_line"].filter(self._errors(faults)).implode()).sum())
+
+    def _errors(self, faults: pl.DataFrame) -> pl.Series:
+        codes = [code for code in faults["code"].unique() if self._catalogs.severity(code) == "error"]
+        return faults["code"].is_in(codes)
 
     def _rules(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
@@ -128,19 +222,21 @@ class _Checking:
         return checked.rows.hstack([digest]), checked.faults
 
     def _overruled(self, lot: Lot) -> pl.DataFrame:
+        if lot.overruled.is_empty():
+            return _NO_FAULTS
         named = lot.overruled.with_columns(field=pl.lit(self._sku), code=pl.lit(_DOUBLED))
-        return named.select(list(spool.FAULTS))
+        if (step := self._manifest.step) > 1:
+            named = named.with_columns(pl.col("detail").cast(pl.Int64).floordiv(step).cast(pl.String))
+        return named.select(list(FAULTS))
 
     def _judged(self, faults: pl.DataFrame) -> tuple[int, int, bytes | None]:
         """How many lines are rejected, how many warnings there are, and the faults that are told."""
         if faults.is_empty():
             return 0, 0, None
-        errors = faults["code"].is_in(
-            [code for code in faults["code"].unique() if self._catalogs.severity(code) == "error"]
-        )
+        errors = self._errors(faults)
         told = self._kept(faults, errors)
         rejected = faults["_line"].filter(errors).n_unique()
-        return rejected, len(faults) - int(errors.sum()), spool.pack(told) if len(told) else None
+        return rejected, len(faults) - int(errors.sum()), pack(told) if len(told) else None
 
     def _kept(self, faults: pl.DataFrame, errors: pl.Series) -> pl.DataFrame:
         """All faults of rejected lines, and of other lines as many as a file's warnings may be."""

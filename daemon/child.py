@@ -16,7 +16,7 @@ import traceback
 import pyarrow as pa
 from adbc_driver_manager import Error as DriverError
 
-from daemon import answers, checking, parts, spool
+from daemon import answers, checking, held, parts, spool
 from daemon.channel import Channel, Hangup
 from daemon.commands import reading
 from daemon.errors import Refused
@@ -26,9 +26,11 @@ from daemon.messages import (
     Broken,
     Check,
     Declined,
+    Draft,
     Full,
     Job,
     Limits,
+    List,
     Read,
     ReadCommands,
     Ready,
@@ -38,6 +40,7 @@ from daemon.messages import (
     Spooled,
     Stopped,
     Unspooled,
+    Work,
 )
 from daemon.records import Catalogs
 from daemon.spool import Desk, Lost
@@ -96,16 +99,15 @@ def main(descriptor: int, daemon: int) -> None:
         channel.send(Ready())
         while True:
             job = channel.receive()
-            if isinstance(
-                job, Read | Check | Render | ReadCommands
-            ):  # Acknowledge and Stop may come in after their job has ended
+            # Acknowledge and Stop may come in after their job has ended
+            if isinstance(job, Work):
                 channel.send(answer(job, catalogs, Wire(channel)))
                 kept = _give_back(kept)
     except Hangup:
         return
 
 
-def answer(job: Read | Check | Render | ReadCommands, catalogs: Catalogs, desk: Desk) -> Reply:
+def answer(job: Work, catalogs: Catalogs, desk: Desk) -> Reply:
     """Do one job; its last message. Raises nothing but Hangup."""
     try:
         return _work(job, catalogs, desk)
@@ -126,13 +128,17 @@ def answer(job: Read | Check | Render | ReadCommands, catalogs: Catalogs, desk: 
         )
 
 
-def _work(job: Read | Check | Render | ReadCommands, catalogs: Catalogs, desk: Desk) -> Reply:
+def _work(job: Work, catalogs: Catalogs, desk: Desk) -> Reply:
     if isinstance(job, Read):
         return spool.read(job, catalogs, desk)
     if isinstance(job, Check):
         return checking.check(job, catalogs, desk)
     if isinstance(job, ReadCommands):
         return reading.read(job, catalogs, parts.commands())
+    if isinstance(job, Draft):
+        return answers.draft(job, catalogs)
+    if isinstance(job, List):
+        return held.write(job)
     return answers.render(job, catalogs, desk)
 
 

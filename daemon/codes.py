@@ -126,18 +126,76 @@ CODES: tuple[Code, ...] = (
     Code(
         "F-NO-ROW-TAKEN",
         "error",
-        "None of the {detail} rows could be applied: they stand in the error file with what is wrong. "
-        "Mend them there and drop that file back.",
+        "No row could be applied (rows in the file: {detail}). The error file says what is wrong with each; "
+        "mend it there and drop that file back.",
         "Every row has a fault; often one column is mistaken for another.",
         "Look at the first rows of the error file: the codes name the column that is wrong in all of them.",
     ),
     Code(
-        "F-MODE",
+        "F-NOTHING-REPLACED",
         "error",
-        "This version does not replace whole catalogs (mode `replace`): nothing was changed. "
-        "Drop it without .replace in its name to merge it.",
-        "The name or the account asks for the mode `replace`, which is built in a later version.",
-        "Rename the file, or set the account's mode to merge or partial.",
+        "This file is to replace the catalog, but not one of its rows says an item: nothing was withdrawn.",
+        "Every row of a `replace` file asks for nothing (`action` = ignore, or a sku to delete that is unknown).",
+        "Drop the whole catalog; or, to withdraw single items, name them in a column `action` with `delete`.",
+    ),
+    Code(
+        "F-HELD",
+        "warning",
+        "Held: {value} items would be withdrawn or deleted, more at once than `guard` allows; all else was applied. "
+        "The skus stand in the .held.csv; to let them go, drop the .release.csv into commands/ within 14 days.",
+        "A `replace` file lacks many known items, or many rows say `delete`: often it is only a part of a catalog.",
+        "If it is meant: release it (upload.release). If not: drop the whole catalog again, which discards the hold.",
+    ),
+    Code(
+        "F-HELD-UNREADABLE",
+        "warning",
+        "Held: {value} items would be withdrawn or deleted, but {detail} rejected row(s) have no readable sku and may "
+        "be about them; all else was applied. Mend those rows and drop the whole file again; or, to let the items go, "
+        "drop the .release.csv into commands/ within 14 days.",
+        "A `replace` withdraws items that stand in no row; a row without a sku could be the row of any of them.",
+        "Mend the rows in the catalog and drop it again, or release what is held (upload.release).",
+    ),
+    Code(
+        "F-CHECKSUM",
+        "error",
+        "This file is not the one its .sha256 file tells of: {detail}. Nothing was applied; upload both again.",
+        "The upload was cut short or damaged on the way, or the .sha256 file belongs to another version of the file.",
+        "Upload the .sha256 file first, then the file; make it with sha256sum.",
+    ),
+    Code(
+        "C-NO-UPLOAD",
+        "error",
+        "This account has no upload {value}. Take the id from upload_id in history/uploads.csv.",
+        "The id is mistyped, or belongs to another account.",
+        "Copy the id from the history, or from the name of the file in outbox/errors/.",
+    ),
+    Code(
+        "C-NOT-HELD",
+        "error",
+        "Upload {value} holds nothing: {detail}. Nothing was done.",
+        "Only an upload with outcome `held` can be released or discarded, once; a newer `replace` discards it, too.",
+        "Look at the newest uploads in the history: what is held now stands there.",
+    ),
+    Code(
+        "C-LAPSED",
+        "error",
+        "What upload {value} held has lapsed: after 14 days nobody knows whether it is still meant. Nothing was done.",
+        "A hold can be released for 14 days.",
+        "Drop a new file that withdraws or deletes the items, and release that.",
+    ),
+    Code(
+        "C-UNFINISHED",
+        "error",
+        "Upload {value} is not done yet; it can be repeated when it is.",
+        "The file is still waiting or being read.",
+        "Wait until the history says `done`.",
+    ),
+    Code(
+        "C-NOT-ARCHIVED",
+        "error",
+        "The file of upload {value} is not in the archive: there is nothing to read again. Drop the file.",
+        "It was never taken (a link, a folder), is no catalog, or somebody has removed it from archive/.",
+        "Drop the file again.",
     ),
     Code(
         "S-LOST",

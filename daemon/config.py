@@ -124,6 +124,7 @@ class LimitsConfig(Section):
     cell: int = Field(1 << 20, ge=1, description="a number of bytes from 1")
     unpacked: int = Field(4 << 30, ge=1, description="a number of bytes from 1")
     ratio: int = Field(200, ge=1, description="a number from 1")
+    depth: int = Field(64, ge=4, le=500, description="a number from 4 to 500")
 
 
 def _limits(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

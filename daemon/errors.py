@@ -1,6 +1,6 @@
 """The codes senders and operators read, and the exceptions that carry them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -15,12 +15,16 @@ class Code(NamedTuple):
 
 
 class Refused(Exception):
-    """A fault of the sender: it is answered with `code` and a sentence, and never retried."""
+    """A fault of the sender: it is answered with `code` and a sentence, and never retried.
 
-    def __init__(self, code: str, message: str) -> None:
+    `header`: of a file refused for it, the cells of the line that was most likely meant to be one.
+    """
+
+    def __init__(self, code: str, message: str, header: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.header = header
 
 
 class Surroundings(Exception):
@@ -46,6 +50,10 @@ class LeaseLost(Exception):
 
 class Cancelled(Exception):
     """The process was cancelled: it ends where it stands, and what it has applied stays."""
+
+
+class Stopped(Exception):
+    """The daemon is going down: the process is given back and goes on after the start."""
 
 
 class ChildDied(Exception):

@@ -1,8 +1,8 @@
-"""Keeps spreadsheets from running what a cell says, in files that people will open."""
+"""Keeps spreadsheets from running what a cell says: `daemon.dangers` for whole columns at once."""
 
 import polars as pl
 
-from daemon.records import DANGEROUS, PLAIN_NUMBER
+from daemon.dangers import DANGEROUS, PLAIN_NUMBER
 
 
 def guarded(cells: pl.Series) -> pl.Series:

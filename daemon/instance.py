@@ -6,7 +6,7 @@ On its host a free lock means dead, at once and without a guess.
 import fcntl
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,15 @@ class Instance:
         os.close(self._file)
 
 
+def has_living(data_dir: Path, instances: Iterable[dict[str, Any]]) -> bool:
+    """Whether one of these daemons lives: by its lock on this host, elsewhere by its word."""
+    host = socket.gethostname()
+    return any(
+        not is_free(data_dir / "instance" / each["id"]) if each["host"] == host else each["silent"] <= SILENCE
+        for each in instances
+    )
+
+
 def is_free(path: Path) -> bool:
     """Whether nobody holds the lock of a daemon: its file is gone, or can be locked."""
     try:
@@ -60,10 +69,3 @@ def is_free(path: Path) -> bool:
     finally:
         os.close(file)
     return True
-
-
-def is_living(daemon: Mapping[str, Any], data_dir: Path) -> bool:
-    """Whether the daemon of a row of the instance table is there: on this host its lock tells, elsewhere its voice."""
-    if daemon["host"] == socket.gethostname():
-        return not is_free(data_dir / "instance" / daemon["id"])
-    return bool(daemon["silent"] <= SILENCE)

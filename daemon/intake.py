@@ -12,6 +12,7 @@ from loguru import logger
 
 from daemon import disk
 from daemon.accounts import Account, read_tokens
+from daemon.beside import remove_marker
 from daemon.clock import Clock
 from daemon.errors import Surroundings
 from daemon.identifiers import show, ulid
@@ -189,7 +190,7 @@ class Intake:
                     claims.append(claim)
                     room -= _ROOM * sighting.size
                     if place.account.markers:
-                        taken.remove_marker(sighting)
+                        remove_marker(place.account.folders.root, sighting)
                 else:
                     place.looks.forget(sighting)
                     place.due = min(place.due, self._clock.monotonic() + place.account.settle)

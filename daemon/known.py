@@ -23,12 +23,13 @@ class Known:
             frame = pl.DataFrame({"sku": list(known), "digest": list(known.values())}, schema=_SCHEMA)
             self._frames = iter([frame.sort("sku")] if known else [])
         else:
-            self._frames = _rows(known) if kind == "sqlite" else _lines(known)
+            self._frames = read_pairs(known, kind)
         self._next = _NONE
+        self._found = _NONE
 
     def of(self, keys: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Which of ascending `keys` are known, and their digests (may be null); each call beyond those of the last."""
-        found = self._until(keys[-1])
+        found = self._found = self._until(keys[-1])
         if found.is_empty():
             return _same(False, len(keys), pl.Boolean), _same(None, len(keys), pl.Int64)
         if len(found) == len(keys) and (found["sku"] == keys).all():
@@ -36,6 +37,18 @@ class Known:
         found = found.hstack([_same(True, len(found), pl.Boolean).alias("known")])
         joined = keys.alias("sku").to_frame().join(found, on="sku", how="left", maintain_order="left")
         return joined["known"].fill_null(False), joined["digest"]
+
+    def missing(self, keys: pl.Series) -> pl.Series:
+        """The known skus that stand before the last of `keys`, with which `of` was asked last, but not among them."""
+        skus = self._found["sku"]
+        return skus.filter(~skus.is_in(keys.implode())) if len(skus) else skus
+
+    def rest(self) -> Iterator[pl.Series]:
+        """The known skus beyond all that `of` was asked for."""
+        yield self._next["sku"]
+        self._next = _NONE
+        for frame in self._frames:
+            yield frame["sku"]
 
     def _until(self, last: str) -> pl.DataFrame:
         pieces: list[pl.DataFrame] = []
@@ -52,6 +65,11 @@ class Known:
         pieces.append(self._next[:cut])
         self._next = self._next[cut:]
         return _joined(pieces)
+
+
+def read_pairs(path: str, kind: str) -> Iterator[pl.DataFrame]:
+    """The rows of an export in their order: columns sku, digest. Raises OSError and the driver's Error."""
+    return _rows(path) if kind == "sqlite" else _lines(path)
 
 
 def _joined(pieces: list[pl.DataFrame]) -> pl.DataFrame:

@@ -18,6 +18,7 @@ class Limits(msgspec.Struct, frozen=True):
     cell: int = 1 << 20
     unpacked: int = 4 << 30  # bytes that come out of a packed file or workbook
     ratio: int = 200  # times its size
+    depth: int = 64  # levels of objects, lists or elements one within the other
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class Mapping(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True):
     """What an account decides about reading its files (operation.md, the keys under [accounts.<name>])."""
 
-    mode: str = "merge"  # merge | partial, decided for this file
+    mode: str = "merge"  # merge | partial, decided for this file; in a child never replace: its rows merge
     decimal: str | None = None  # "." | "," | None: the file's other cells decide
     currency: str | None = None
     language: str = "en"
@@ -52,6 +53,8 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     rules: Rules
     limits: Limits = Limits()
     keys: int = 1_000  # send the keys themselves when there are at most so many
+    moment: int = 0  # at which the file came: no part of the rules, the same cells would seem changed each time
+    checksum: bytes | None = None  # a file of the sender that says which SHA-256 the source has
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):
@@ -65,6 +68,8 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     blocks: str  # "sqlite" | "csv": how a block is written
     first: int = 1
     rows: int = 40_000  # at most so many in a block: some 80 ms of a transaction, while small writes wait
+    missing: bool = False  # tell the known skus that stand in no row of the file; `known` has all of them
+    named: bool = False  # tell the known skus of rows that are rejected or ask for nothing, too
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
@@ -74,6 +79,26 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     faults: list[bytes]
     folder: bytes
     rules: Rules
+    errors: str = "csv"  # csv | xlsx: the shape for what came as text
+
+
+class Draft(msgspec.Struct, frozen=True, tag=True):
+    """Job: write into `folder` a command file that maps the columns of a file that was declined for its header."""
+
+    header: list[str]
+    stem: str  # of the file's name: the layout is called after it
+    folder: bytes
+    delimiter: str
+
+
+class List(msgspec.Struct, frozen=True, tag=True):
+    """Job: write the skus that a removal holds, and the command file that releases them, into `folder`."""
+
+    upload: str
+    held: str  # a file of ours: SQLite with the table `known`, or CSV, with sku and 0 (missing) or 1 (delete)
+    blocks: str  # "sqlite" | "csv": which
+    folder: bytes
+    delimiter: str
 
 
 class ReadCommands(msgspec.Struct, frozen=True, tag=True):
@@ -84,6 +109,7 @@ class ReadCommands(msgspec.Struct, frozen=True, tag=True):
     folder: bytes
     rules: Rules
     limits: Limits
+    checksum: bytes | None = None  # the path of what says which SHA-256 the file must have
 
 
 class CommandRow(msgspec.Struct):
@@ -146,14 +172,15 @@ class Declined(msgspec.Struct, frozen=True, tag=True):
     sha256: str = ""
     size: int = 0  # bytes
     layout: str = ""
+    header: list[str] = []  # when it was refused for it: the likeliest line, for `Draft`
 
 
 class Block(msgspec.Struct, frozen=True, tag=True):
     """One checked block: rows to create, to compare and change, to delete, and what was settled without the store.
 
-    "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone` (those with rows), each with
-    `Spooled.columns`; "csv": `path` + ".new", ".known", ".gone" are files for COPY (CSV without header, NULL is an
-    unquoted blank).
+    "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone`, `missing`, `named` (those with
+    rows), the first two with `Spooled.columns`, the others with `sku`; "csv": `path` + ".new", ".known", … are files
+    for COPY (CSV without header, NULL is an unquoted blank). `missing` is no row of the file.
     """
 
     number: int
@@ -166,6 +193,16 @@ class Block(msgspec.Struct, frozen=True, tag=True):
     rejected: int
     warnings: int
     faults: bytes | None = None
+    texts: int = 0  # rows of the table `texts` (sku, language, texts): in other languages than the account's
+    missing: int = 0  # known skus that stand in no row
+    named: int = 0  # known skus whose rows bring nothing
+    unreadable: int = 0  # rejected rows without a readable sku
+    same: dict[str, str | int | None] = {}  # columns with one value in all rows: told here, and in no file
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many rows each of its tables has."""
+        return {name: getattr(self, name) for name in ("new", "known", "gone", "texts", "missing", "named")}
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):
@@ -177,8 +214,20 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
 class Rendered(msgspec.Struct, frozen=True, tag=True):
     """Answer to `Render`: which files stand in its folder (fsynced by the child)."""
 
-    errors: str | None  # "errors.csv"
+    errors: str | None  # "errors.csv", ".json" or ".xlsx"
     warnings: str | None  # "warnings.csv"
+
+
+class Drafted(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `Draft`: the file that stands in its folder (fsynced by the child)."""
+
+    name: str  # "mapping.csv"
+
+
+class Listed(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `List`: what stands in its folder (fsynced by the child)."""
+
+    names: tuple[str, ...]
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
@@ -209,7 +258,21 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | ReadCommands | Acknowledge | Stop
+Work = Read | Check | Render | Draft | List | ReadCommands
+Job = Work | Acknowledge | Stop
 Reply = (
-    Progress | Spooled | Declined | Block | Checked | Rendered | Commands | Broken | Full | Ready | Stopped | Unspooled
+    Progress
+    | Spooled
+    | Declined
+    | Block
+    | Checked
+    | Rendered
+    | Drafted
+    | Listed
+    | Commands
+    | Broken
+    | Full
+    | Ready
+    | Stopped
+    | Unspooled
 )

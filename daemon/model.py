@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
-FILES = ("upload", "commands")  # kinds of processes that are a file with a history line: a catalog, a command file
+FILES = ("upload", "retry", "commands")  # kinds of processes that are a file with a history line: catalogs, commands
 
 ARCHIVED = "archive:"  # before the path of an answer: the archive keeps it in the place of the file
 
@@ -116,6 +116,7 @@ class Finished(NamedTuple):
     received_at: int
     answers: tuple[Answer, ...]
     kind: str = "catalog"  # catalog | commands
+    retried: bool = False  # it has no file of its own: it read that of an earlier upload
 
 
 class View(NamedTuple):

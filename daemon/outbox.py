@@ -76,5 +76,5 @@ class Outbox:
                         batch.publish(upload.id, answer.staged, answer.path)
                 if upload.kind == "commands":  # it may hold secrets: a copy without them takes its place
                     batch.replace(upload, [(each.staged, each.path.removeprefix(ARCHIVED)) for each in copies])
-                elif not batch.archive(upload):
+                elif not batch.archive(upload) and not upload.retried:
                     logger.error("the file of upload {} is in none of our folders", upload.id)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from daemon import disk
+from daemon.beside import SUM
 from daemon.errors import Surroundings
 from daemon.taken import SOURCES, TAKEN, VIEW, Upload, answers_cell, archive_path, sign
 
@@ -50,6 +51,8 @@ class Outgoing:
                 cell = f"{upload.id}.{source}".encode()
                 if self._holds(cell, upload.name):
                     with disk.opened(self._root, TAKEN, cell) as own:
+                        with suppress(OSError):
+                            disk.remove(SUM, own)  # it has served; after the file had left, nobody would look here
                         _archive(upload.name, own, name, folder)
             self._archived.add(upload.id.encode())
             return _is_file(name, folder)
@@ -74,6 +77,8 @@ class Outgoing:
             with disk.surroundings(self._show([TAKEN, cell])):
                 if self._holds(cell, upload.name):
                     with disk.opened(self._root, TAKEN, cell) as own:
+                        with suppress(OSError):
+                            disk.remove(SUM, own)
                         disk.remove(upload.name, own)
         self._archived.add(upload.id.encode())
 

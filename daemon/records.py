@@ -6,7 +6,7 @@ Imported in children only: polars and pyarrow cost a tenth of a second and 60 MB
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -15,8 +15,6 @@ import polars as pl
 import pyarrow as pa
 
 from daemon.commands.command import Sent
-from daemon.dangers import DANGEROUS as DANGEROUS
-from daemon.dangers import PLAIN_NUMBER as PLAIN_NUMBER
 from daemon.errors import Code
 from daemon.messages import Limits, Rules
 
@@ -30,12 +28,16 @@ _BESIDE = 1 << 20  # bytes of a file that are worth a thread of their own
 class Source:
     """The bytes of a claimed file. Whatever is read through `open()` is counted and hashed on the way, in order."""
 
-    def __init__(self, path: bytes, limits: Limits, folder: str | None = None) -> None:
+    def __init__(self, path: bytes, limits: Limits, folder: str | None = None, moment: int = 0) -> None:
         self.path = path
         self.limits = limits
         self.folder = folder  # for what a format must put down while it reads
+        self.moment = moment  # UTC microseconds at which the file came: which dates in it hold
         self.size = os.stat(path).st_size
         self.done = 0
+        self.beat: Callable[[], object] = int
+        """To be called for each piece (some MiB) that is read before there are records, in the thread that asked for
+        them: a child that says nothing for long is taken for dead. Raises what ends the job."""
         self._digest = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(1) if self.size >= _BESIDE else None
         self._hashing: deque[Future[None]] = deque()
@@ -108,7 +110,14 @@ class Opened:
 
     Their columns: strings named by position ("0", "1", …, cells exactly as sent, "" for blank), `_line` (uint32,
     physical line on which the record begins), `_cells` (uint32, null unless the record has another number of cells than
-    the header) and `_surplus` (string, JSON list of the cells beyond).
+    the header) and `_surplus` (string, JSON list of the cells beyond). A layout may append columns of its own, in our
+    meaning, named by the positions after those of the header. Under `Plan.products` there are two more: `_product`
+    (uint32, the line on which its product begins) and `_aside` (bool, no item of its own: ignored, its key is "").
+
+    Of formats whose records each have fields of their own ("json", "ndjson", "xml") a cell is null where the record
+    lacks the field, and there are `_fault` (string, null; code, blank and detail of what makes a record unreadable) and
+    `_product` (uint32, the same for all variants of one product, else null). JSON also has `_object` (string): the
+    sender's object, without line breaks.
     """
 
     header: tuple[str, ...]
@@ -117,11 +126,17 @@ class Opened:
     encoding: str
     records: Iterator[pa.RecordBatch]
     faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the format, as in `Plan.faults`
+    format: str = "text"  # "text" | "xlsx" | "json" | "ndjson" | "xml"
+    step: int = 1  # `_line` // `step` is what the sender is told: several records may begin on one line
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a header means. `fields`: item columns its rows touch, as the blocks carry them, without sku and digest."""
+    """What a header means. `fields`: item columns its rows touch, as the blocks carry them, without sku and digest.
+
+    Positions from `len(header)` on are columns that the layout appends; `origins` says which of the sender's columns
+    they were made of, the one that mostly gives the cell first.
+    """
 
     layout: str
     header: tuple[str, ...]
@@ -131,11 +146,25 @@ class Plan:
     marks: tuple[int, ...] = ()  # positions of the five columns of an error file: ignored, and no part of the digest
     faults: tuple[tuple[int, str, str, str | None], ...] = ()  # warnings of the header: line, field, code, detail
     columns: dict[int, str] = field(default_factory=dict)  # position -> native column, "option:x", "attribute:x", ...
+    sparse: bool = False  # a null cell is a field that its record lacks: what is stored stays
+    origins: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    products: bool = False  # lines of one product belong together: batches have `_product` and `_aside`
+
+    def sent(self, place: int) -> str:
+        """The sender's own name for the column at a position; ours where he has none (a constant)."""
+        origins = self.made_of(place)
+        return self.header[origins[0]] if origins else self.columns[place]
+
+    def made_of(self, place: int) -> tuple[int, ...]:
+        """The positions of the sender's columns that the column at a position is, or is made of."""
+        return (place,) if place < len(self.header) else self.origins.get(place, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """`rows`: accepted rows in the order they came: `_line`, `_op` (new, known, gone, none), `sku`, then `Plan.fields`.
+
+    Of a sparse plan also `kept` (int): bit i is set where field i of `Plan.fields` is to be left as it is stored.
 
     `faults`: columns `_line` (uint32), `field` (the sender's own column name), `code`, `detail` (string, null when
     there is none); a row with a fault whose code is an error is not in `rows`; warnings leave it there. `ignored`
@@ -145,6 +174,15 @@ class Checked:
     rows: pl.DataFrame
     faults: pl.DataFrame
     ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """`rows`: `_line`, `sku`, `language` and `texts`, a JSON object of the texts that the row fills. `faults` as in
+    `Checked`, all of them errors: their rows are not in `rows`."""
+
+    rows: pl.DataFrame
+    faults: pl.DataFrame
 
 
 class Catalogs(Protocol):
@@ -166,6 +204,22 @@ class Catalogs(Protocol):
 
     def check(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
         """Apply the rules to rows as sent: the columns of `Opened.records`, `_key` (trimmed sku), `_known` (bool)."""
+        ...
+
+    def others(self, batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
+        """The language of each row in another than the account's, "" for the rest; None if there is no such row."""
+        ...
+
+    def translate(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Translated:
+        """The texts of rows in other languages: the columns of `check`, and `_tongue`."""
+        ...
+
+    def restate(self, rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> pl.DataFrame:
+        """Rows as sent, for an error file: cells whose meaning only the rest of the file tells now tell it alone."""
+        ...
+
+    def draft(self, header: Sequence[str], stem: str) -> list[list[str]]:
+        """A command file, its header first, by which an account says what the columns of an unknown header mean."""
         ...
 
     def severity(self, code: str) -> str:

@@ -7,7 +7,7 @@ from daemon.accounts import Account
 from daemon.codes import sentence
 from daemon.identifiers import show
 from daemon.model import NewProcess
-from daemon.sighting import DONE, HASH, Judgement, Sighting, is_ignored
+from daemon.sighting import Judgement, Sighting, is_beside, is_ignored
 
 _DAY = 86_400 * 1_000_000  # microseconds
 _KINDS = {"link": "F-LINK", "pipe": "F-PIPE", "socket": "F-SOCKET", "device": "F-DEVICE"}
@@ -75,7 +75,7 @@ def _refuse(sighting: Sighting, limit: int) -> tuple[str, str] | None:
 
 
 def _is_leftover(sighting: Sighting, account: Account, now: int) -> bool:
-    is_marker = account.markers and sighting.name.lower().endswith((DONE, HASH))
+    is_marker = sighting.kind == "file" and is_beside(sighting.name, account.markers)
     lain = now - sighting.ctime_ns // 1_000  # when it came under this name: an old mtime may come along with a file
     return (is_marker or is_ignored(sighting.name)) and lain >= _DAY
 

@@ -212,6 +212,7 @@ class Service:
         )
         chores.add_job(lambda: self._try(self._renew), "interval", seconds=RENEW)
         chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
+        chores.add_job(lambda: self._try(self.store.lapse), "interval", hours=1)
         chores.start()
         return chores
 

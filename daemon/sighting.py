@@ -11,9 +11,15 @@ from enum import Enum, auto
 from daemon import disk
 from daemon.clock import Clock
 
-TEXT = (b".csv", b".tsv", b".txt")
+_LINES = (b"\n", b"\r", b"\0")  # \0: UTF-16
+_ENDS = {  # by the ending of the name: what a file that is whole ends in, blanks aside
+    **dict.fromkeys((b".csv", b".tsv", b".txt", b".ndjson", b".jsonl"), _LINES),
+    b".json": (b"]", b"}"),
+    b".xml": (b">",),
+}
+_BLANKS = b" \t\r\n\0"
 DONE = b".done"  # markers = true: `x.csv` waits for `x.csv.done`
-HASH = b".sha256"
+HASH = b".sha256"  # `x.csv.sha256`, there before `x.csv`, says what that must be
 _IGNORED_ENDS = (b".tmp", b".part", b".partial", b".filepart", b".writing", b".crdownload", b".upload", b".swp")
 _IGNORED_NAMES = (b"thumbs.db", b"desktop.ini")
 _PATIENCE = 10  # times `settle`, for a text without a final line end where the kernel tells nothing
@@ -24,6 +30,11 @@ def is_ignored(name: bytes) -> bool:
     """Whether a name is one of those we never take: dot-files, leftovers and half-done files of other programs."""
     folded = name.lower()
     return name.startswith((b".", b"~$")) or folded.endswith(_IGNORED_ENDS) or folded in _IGNORED_NAMES
+
+
+def is_beside(name: bytes, markers: bool) -> bool:
+    """Whether a name is that of a checksum, or of a marker where there are markers: they come and go with a file."""
+    return name.lower().endswith((HASH, DONE) if markers else HASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class Hold(Enum):
     FREE = auto()
     WRITTEN = auto()
     UNTOLD = auto()  # not our file, or a file system that keeps no leases
-    UNENDED = auto()  # untold, and a text without a final line end
+    UNENDED = auto()  # untold, and a text that does not end as one does
     UNREADABLE = auto()
     GONE = auto()
 
@@ -70,10 +81,11 @@ def hold(sighting: Sighting, folder: int) -> Hold:
             if os.fstat(file).st_ino != sighting.ino:
                 return Hold.GONE  # another one by now
             told = _lease(file)
-            if told is Hold.UNTOLD and sighting.size and sighting.name.lower().endswith(TEXT):
-                ended = os.pread(file, 1, sighting.size - 1) in (b"\n", b"\r", b"\0")  # \0: UTF-16
-                return told if ended else Hold.UNENDED
-            return told
+            ends = _ENDS.get(os.path.splitext(sighting.name)[1].lower())
+            if told is not Hold.UNTOLD or not sighting.size or ends is None:
+                return told
+            last = os.pread(file, 256, max(0, sighting.size - 256))
+            return told if (last if ends is _LINES else last.rstrip(_BLANKS)).endswith(ends) else Hold.UNENDED
     except FileNotFoundError:
         return Hold.GONE
     except BlockingIOError:
@@ -129,7 +141,7 @@ class Looks:
         self._memory = {place: self._remember(sighting, now) for place, sighting in here.items()}
         judgement = Judgement()
         for place, sighting in here.items():
-            if self._markers and sighting.kind == "file" and sighting.name.lower().endswith((DONE, HASH)):
+            if sighting.kind == "file" and is_beside(sighting.name, self._markers):
                 continue
             quiet = now - self._memory[place].since
             if quiet < self._settle:
@@ -155,7 +167,9 @@ class Looks:
         if told is Hold.WRITTEN:
             self._doubt(judgement, sighting, "another program has it open for writing", quiet, now)
         elif told is Hold.UNENDED and quiet < _PATIENCE * self._settle:
-            self._wait(judgement, sighting, "its last line has no end", now + _PATIENCE * self._settle - quiet)
+            self._wait(
+                judgement, sighting, "it does not end as a whole file does", now + _PATIENCE * self._settle - quiet
+            )
         elif told is Hold.UNREADABLE:
             judgement.unreadable.append(sighting)
         elif told is not Hold.GONE:

@@ -2,17 +2,20 @@
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 
 import msgspec
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from daemon import faults
+from daemon.beside import find_fault
+from daemon.codes import sentence
 from daemon.errors import Refused
+from daemon.keys import TONGUE, of_cells, with_tongues
 from daemon.messages import Acknowledge, Declined, Progress, Read, Reply, Spooled
-from daemon.records import BLANKS, Catalogs, Opened, Plan, Source
+from daemon.records import Catalogs, Opened, Plan, Source
 
 RUN_BYTES = 8 << 20
 RUN_ROWS = 65_536
@@ -20,12 +23,9 @@ _BATCH_ROWS = 4_000
 _BATCH_BYTES = 1 << 20
 _MERGE_BYTES = 16 << 20  # what one batch of every run may take together, since the merge holds one of each
 _BUFFER = 1 << 16  # bytes; what is larger is written at once
-_LONGEST_KEY = 1_024  # bytes; a sku has at most 128 characters, and the index holds two keys of every batch
-FAULTS = {"_line": pl.UInt32(), "field": pl.String(), "code": pl.String(), "detail": pl.String()}
 _CHANGING = (
     "The file was still being written while it was read. Write it under another name and rename it when it is whole."
 )
-_INNER = ("_line", "_cells", "_surplus")
 
 
 class Desk(Protocol):
@@ -64,6 +64,9 @@ class Manifest(msgspec.Struct, frozen=True):
     bytes: int
     batches: list[Batch]
     lines: list[tuple[int, int]]
+    tongues: bool = False  # some rows are in other languages than the account's
+    format: str = "text"
+    step: int = 1
 
 
 def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
@@ -73,27 +76,33 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
     """
     _empty(job.spool)
     before = _state(job.source)
-    source = Source(job.source, job.limits, job.spool)
+    source = Source(job.source, job.limits, job.spool, job.moment)
+    source.beat = partial(_beat, source, desk)
     layout = ""
     try:
         opened, plan = catalogs.open(source, job.suffix, job.rules)
         layout = plan.layout
         manifest, keys = _spool(job, catalogs, opened, plan, source, desk)
     except Refused as refused:
-        declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout)
-        return declined if _state(job.source) == before else _changing(declined)
+        header = list(refused.header)
+        declined = Declined(refused.code, refused.message, source.sha256(), source.size, layout, header)
+        if _state(job.source) != before:
+            return _changing(declined)
+        return _compare(job, declined.sha256, declined) or declined
     sha256 = source.sha256()
     if _state(job.source) != before:
         return _changing(Declined("", "", sha256, source.size, layout))
+    if damaged := _compare(job, sha256, Declined("", "", sha256, source.size, layout)):
+        return damaged
     _save(job.spool, manifest)
     return Spooled(
         sha256=sha256,
         size=source.size,
         rows=manifest.rows,
         layout=layout,
-        columns=["sku", *plan.fields, "digest"],
+        columns=["sku", *plan.fields, *(["kept"] if plan.sparse else []), "digest"],
         keys=keys,
-        faults=pack(faults(plan)) if plan.faults else None,
+        faults=faults.pack(faults.of_header(plan)) if plan.faults else None,
         warnings=len(plan.faults),
         again=plan.again,
     )
@@ -113,30 +122,15 @@ def load(folder: str) -> Manifest:
 
 def as_frame(data: pa.Table | pa.RecordBatch) -> pl.DataFrame:
     """The same data as a polars frame, its text not copied."""
-    return pl.DataFrame(
-        data.to_reader() if isinstance(data, pa.Table) else data
-    )  # a table itself takes thrice the time
-
-
-def faults(plan: Plan) -> pl.DataFrame:
-    """The warnings of the header line, in the columns of `Checked.faults`."""
-    return pl.DataFrame(list(plan.faults), schema=FAULTS, orient="row")
-
-
-def pack(frame: pl.DataFrame) -> bytes:
-    """A frame as the bytes of an Arrow IPC stream, as they travel in `Block.faults`."""
-    sink = pa.BufferOutputStream()
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
-        stream.write_table(table)
-    return bytes(sink.getvalue())
+    # a table itself takes thrice the time
+    return pl.DataFrame(data.to_reader() if isinstance(data, pa.Table) else data)
 
 
 def _spool(
     job: Read, catalogs: Catalogs, opened: Opened, plan: Plan, source: Source, desk: Desk
 ) -> tuple[Manifest, list[str] | None]:
     seen: dict[str, bool] = {}
-    with _Runs(job, plan, source.size) as runs, ThreadPoolExecutor(1) as beside:
+    with _Runs(job, plan, catalogs, source.size) as runs, ThreadPoolExecutor(1) as beside:
         working: Future[None] | None = None  # sorting and writing one run while the parser fills the next
         gathered: list[pa.RecordBatch] = []
         size = rows = 0
@@ -157,24 +151,22 @@ def _spool(
             working.result()
         if gathered:
             runs.add(gathered)
-    manifest = Manifest(
-        _boot(),
-        opened.header,
-        opened.line,
-        opened.delimiter,
-        plan,
-        seen,
-        runs.rows,
-        runs.bytes,
-        runs.batches,
-        runs.lines,
-    )
-    return manifest, runs.keys
+    read = (opened.header, opened.line, opened.delimiter, plan, seen)
+    written = (runs.rows, runs.bytes, runs.batches, runs.lines, runs.tongues)
+    return Manifest(_boot(), *read, *written, opened.format, opened.step), runs.keys
 
 
 def _changing(declined: Declined) -> Declined:
     """Whatever else was found, it was found in a file that was not whole yet."""
     return msgspec.structs.replace(declined, code="F-CHANGING", message=_CHANGING)
+
+
+def _compare(job: Read, sha256: str, declined: Declined) -> Declined | None:
+    """The refusal of a file that is not what its checksum says: whatever else is wrong with it follows from that."""
+    fault = find_fault(job.checksum, os.path.basename(job.source), sha256) if job.checksum else ""
+    if not fault:
+        return None
+    return msgspec.structs.replace(declined, code="F-CHECKSUM", message=sentence("F-CHECKSUM", detail=fault))
 
 
 def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
@@ -183,12 +175,19 @@ def _parts(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     return [batch.slice(start, RUN_ROWS) for start in range(0, batch.num_rows, RUN_ROWS)]
 
 
+def _beat(source: Source, desk: Desk) -> None:
+    desk.listen()
+    desk.tell(Progress(source.done, source.size))
+
+
 class _Runs:
     """Writes run after run into one Arrow file, in batches so small that a merge may hold one of every run."""
 
-    def __init__(self, job: Read, plan: Plan, size: int) -> None:
+    def __init__(self, job: Read, plan: Plan, catalogs: Catalogs, size: int) -> None:
         self._path = os.path.join(job.spool, "runs.arrow")
         self._plan = plan
+        self._rules = job.rules
+        self._catalogs = catalogs
         self._most = job.keys
         self._batch = max(_BATCH_BYTES // 16, min(_BATCH_BYTES, _MERGE_BYTES * RUN_BYTES // max(size, 1)))
         self._file: pa.NativeFile | None = None
@@ -197,6 +196,7 @@ class _Runs:
         self.batches: list[Batch] = []
         self.lines: list[tuple[int, int]] = []
         self.keys: list[str] | None = []
+        self.tongues = False
 
     def __enter__(self) -> "_Runs":
         return self
@@ -225,10 +225,14 @@ class _Runs:
         """A batch with `_key` and `_digest`, and its keys."""
         frame = as_frame(batch)
         sent = batch.column(str(self._plan.key))
-        keys = _keys(sent)
-        if keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
+        keys = of_cells(sent)
+        tongue = self._catalogs.others(batch, self._plan, self._rules)
+        if tongue is not None:
+            self.tongues = True
+            keys = with_tongues(pl.Series(keys), tongue)
+        elif keys.equals(sent):  # nothing was trimmed: the same buffers serve twice
             keys = sent
-        raw = [name for name in frame.columns if name not in _INNER and int(name) not in self._plan.marks]
+        raw = [name for name in frame.columns if name.isdigit() and int(name) not in self._plan.marks]
         digest = frame[[*raw, "_surplus"]].hash_rows()
         batch = batch.append_column("_key", keys).append_column("_digest", digest.to_arrow().view(pa.int64()))
         return batch, pl.Series("_key", keys)
@@ -236,7 +240,8 @@ class _Runs:
     def _collect(self, keys: pl.Series) -> None:
         self.rows += len(keys)
         if self.keys is not None:
-            self.keys = None if self.rows > self._most else sorted({*self.keys, *keys.to_list()} - {""})
+            told = {key.partition(TONGUE)[0] for key in keys.to_list()} - {""} if self.rows <= self._most else set()
+            self.keys = None if self.rows > self._most else sorted({*self.keys, *told})
 
     def _write(self, table: pa.Table) -> None:
         if self._writer is None:
@@ -248,17 +253,6 @@ class _Runs:
             key = batch.column("_key")
             self.batches.append(Batch(len(self.lines) - 1, key[0].as_py(), key[-1].as_py(), batch.num_rows))
             self._writer.write_batch(batch)
-
-
-def _keys(sent: pa.Array) -> pa.Array:
-    keys = pc.utf8_trim(sent, characters=BLANKS)
-    if pc.max(pc.binary_length(keys)).as_py() <= _LONGEST_KEY:
-        return keys
-    key = pl.col("key")
-    short = key.str.slice(0, _LONGEST_KEY // 4) + key.hash().cast(pl.String)
-    long = key.str.len_bytes() > _LONGEST_KEY
-    cut = pl.DataFrame({"key": pl.Series(keys)}).select(pl.when(long).then(short).otherwise(key)).to_series()
-    return cut.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
 
 
 def _empty(folder: str) -> None:

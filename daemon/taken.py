@@ -10,11 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from daemon import disk, names
+from daemon import beside, disk, names
 from daemon.codes import sentence
 from daemon.errors import Refused
 from daemon.identifiers import is_ulid
-from daemon.sighting import DONE, Sighting
+from daemon.sighting import Sighting
 
 TAKEN = b".taken"
 SOURCES = {
@@ -91,6 +91,7 @@ class Taken:
                 return None
             claimed = _examine(upload_id, sighting.source, sighting.name, own)
             if claimed and (claimed.size, claimed.mtime_ns, claimed.ino) == sighting.look[1:]:
+                beside.take_along(sighting.name, folder, own)
                 return claimed
             _put_back(sighting.name, own, upload_id, folder)
         return None
@@ -126,16 +127,13 @@ class Taken:
         with disk.surroundings(self._where), suppress(FileNotFoundError), disk.opened(self._root, TAKEN, cell) as own:
             assert standing.name is not None  # noqa: S101 (the caller looks)
             claimed = _examine(standing.upload_id, standing.source, standing.name, own)
-            if claimed is None:
-                with disk.made(self._root, *path) as folder:
+            with disk.made(self._root, *path) as folder:
+                if claimed is None:
                     _put_back(standing.name, own, standing.upload_id, folder)
+                else:
+                    beside.take_along(standing.name, folder, own)
             return claimed
         return None
-
-    def remove_marker(self, sighting: Sighting) -> None:
-        """Remove the `.done` file of a claimed file: the next file of that name has to bring its own."""
-        with suppress(OSError), disk.opened(self._root, *sighting.path) as folder:
-            disk.remove(sighting.name + DONE, folder)
 
     def sync(self, claims: Sequence[Claimed]) -> None:
         """Bring claims to the disk for good; what they share is synced once. Raises Surroundings, SyncFailed."""
@@ -157,7 +155,9 @@ class Taken:
                 upload_id, _, source = os.fsdecode(cell).partition(".")
                 if is_ulid(upload_id):
                     with suppress(FileNotFoundError, NotADirectoryError), disk.opened_at(cell, taken) as own:
-                        files = sorted(name for name in map(os.fsencode, os.listdir(own)) if name != _COPY)
+                        files = sorted(
+                            name for name in map(os.fsencode, os.listdir(own)) if name not in (_COPY, beside.SUM)
+                        )
                         changed = os.fstat(own).st_mtime_ns // 1_000
                         standing.append(Standing(upload_id, source, files[0] if files else None, changed))
         return standing

@@ -6,14 +6,18 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
+import msgspec
 from loguru import logger
 
 from daemon.accounts import Account, read_tokens
+from daemon.beside import find_sum
 from daemon.children import Child
 from daemon.codes import sentence
-from daemon.errors import Refused, Surroundings
+from daemon.errors import Refused, Stopped, Surroundings
 from daemon.identifiers import safe_stem
 from daemon.messages import (
     Acknowledge,
@@ -22,7 +26,11 @@ from daemon.messages import (
     Check,
     Checked,
     Declined,
+    Draft,
+    Drafted,
     Full,
+    List,
+    Listed,
     Read,
     Render,
     Rendered,
@@ -33,14 +41,22 @@ from daemon.messages import (
 )
 from daemon.model import SMALL, Answer, Claim, Counts, End
 from daemon.names import answer_stem
+from daemon.removals import take_away
 from daemon.store import Store
+from daemon.store.removals import Removal
+
+T = TypeVar("T")
 
 READINGS = 3  # of a file that changes while it is read
 KEYS = 200_000  # a small file sends its keys; a large one is compared with an export of all that is known
 
 
-class Stopped(Exception):
-    """The daemon is going down: the process is given back and goes on after the start."""
+class Original(NamedTuple):
+    """The upload whose file another one reads again."""
+
+    id: str
+    name: bytes
+    received_at: int
 
 
 class Unforeseen(Exception):
@@ -77,24 +93,27 @@ class _Upload:
         self.child = child
         self.account = uploads.accounts[claim.account].as_set(*uploads.store.commands.own(claim.account))
         self.taken = self.account.folders.taken
-        self.rules = self.account.rules_for(claim.name, claim.source)
+        rules = self.account.rules_for(claim.name, claim.source)
+        self.mode = rules.mode
+        # a replace merges its rows; what it takes away is not for the rules to know
+        self.rules = msgspec.structs.replace(rules, mode="merge") if rules.mode == "replace" else rules
         self.spool = uploads.spools / f"{claim.id}.{claim.token}"  # a daemon thawed late must not touch its heir's
         self.known: Future[str] | None = None
 
     def perform(self) -> End:
         try:
-            path = self.taken.locate(self.claim)
+            path = self.taken.locate(self._original() or self.claim)
             if path is None:
+                if original := self._original():
+                    raise Refused("C-NOT-ARCHIVED", sentence("C-NOT-ARCHIVED", original.id))
                 logger.critical("the file of upload {} is in none of our folders", self.claim.id)
                 return End("failed", "S-LOST", sentence("S-LOST"))
-            if self.rules.mode == "replace":
-                raise Refused("F-MODE", sentence("F-MODE"))
             shutil.rmtree(self.spool, ignore_errors=True)
             self.spool.mkdir(parents=True)
             self._export_known()
             return self._answer(self._read(path))
         except Refused as refusal:
-            return End("rejected", refusal.code, refusal.message, mode=self.rules.mode)
+            return End("rejected", refusal.code, refusal.message, mode=self.mode)
         except OSError as fault:
             raise Surroundings("S-DISK", sentence("S-DISK", detail=f"{self.spool}: {fault.strerror}")) from fault
         finally:
@@ -104,31 +123,41 @@ class _Upload:
                     os.unlink(self._known_path())
             shutil.rmtree(self.spool, ignore_errors=True)
 
+    def _original(self) -> Original | None:
+        """The upload whose archived file is read again, if this is a retry."""
+        args = self.claim.args
+        return Original(args["retry_of"], self.claim.name, args["received_at"]) if "retry_of" in args else None
+
     def _answer(self, read: Spooled | Declined) -> End:
+        if isinstance(read, Spooled) and read.again:
+            self.mode = self.rules.mode  # an error file has the rejected rows alone: it never replaces
         end = End(
             "ok",
             sha256=read.sha256,
             bytes=read.size,
             layout=read.layout,
-            mode=self.rules.mode,
-            rules_version=self.account.rules_version(self.rules),
+            mode=self.mode,
+            rules_version=self.account.rules_version(msgspec.structs.replace(self.rules, mode=self.mode)),
         )
         if isinstance(read, Declined):
             end.outcome, end.code, end.message = "rejected", read.code, read.message
+            if read.header:
+                self._draft(end, read.header)
         elif same := self._find_same(read, end.rules_version):
             end.outcome, end.code, end.message = "duplicate", "F-DUPLICATE", sentence("F-DUPLICATE", same)
         else:
-            counts = self._apply(read)
+            counts, verdict = self._apply(read)
             end.warnings = read.warnings
-            self._judge(end, counts)
-            if counts.rejected or counts.warnings or read.warnings:
-                self._render(end)
+            self._judge(end, counts, verdict)
+            self._render(end, faults=bool(counts.rejected or counts.warnings or read.warnings), held=bool(verdict))
         return end
 
     def _read(self, path: bytes) -> Spooled | Declined:
         suffix = safe_stem(self.claim.name)[1].lower()
-        keys = KEYS if self.claim.weight < SMALL else 0
-        job = Read(path, suffix, str(self.spool), self.rules, self.account.limits, keys)
+        keys = 0 if self.known else KEYS
+        checksum = None if self._original() else find_sum(path)
+        limits, moment = self.account.limits, self.claim.received_at
+        job = Read(path, suffix, str(self.spool), self.rules, limits, keys, moment, checksum)
         for _ in range(READINGS):
             for reply in self._ask(job):
                 if isinstance(reply, Spooled) or (isinstance(reply, Declined) and reply.code != "F-CHANGING"):
@@ -141,46 +170,83 @@ class _Upload:
             return None
         return self.store.find_same(claim.account, claim.name, read.sha256, rules_version)
 
-    def _apply(self, read: Spooled) -> Counts:
-        """Blocks come in key order; each is one transaction, and the child is told when it may go further ahead."""
+    def _apply(self, read: Spooled) -> tuple[Counts, Removal | None]:
+        """Blocks come in key order; each is one transaction, and the child is told when it may go further ahead.
+
+        Returns the counts, and the verdict about what the file takes away if any of that is held.
+        """
         known = self.known.result() if self.known else self.store.digests(self.claim.account, read.keys or [])
         merge = self.store.merge(read.columns, partial=self.rules.mode == "partial")
-        counts = self.store.counts(self.claim.id) if self.claim.step_no else Counts()
-        job = Check(str(self.spool), self.rules, known, self.store.database.blocks, self.claim.step_no + 1)
+        done = self.claim.step_no
+        counts = self.store.counts(self.claim.id) if done else Counts()
+        replace, named = self.mode == "replace", self.store.has_held(self.claim.account_id)
+        job = Check(
+            str(self.spool), self.rules, known, self.store.database.blocks, done + 1, missing=replace, named=named
+        )
+        removing = replace or done > 0  # an earlier attempt may have staged something
         for reply in self._ask(job):
             if isinstance(reply, Block):
                 counts = self.store.step(self.claim, reply, merge, read.columns, read.rows)
                 self.child.tell(Acknowledge(reply.number))
+                removing = removing or reply.gone > 0
             elif isinstance(reply, Checked):
-                return counts
+                return self._remove(reply.blocks, read.rows) if removing else (counts, None)
         raise Unforeseen("a child ended its check without saying so")
 
-    def _judge(self, end: End, counts: Counts) -> None:
-        if not counts.rejected:
-            return
-        applied = counts.created + counts.updated + counts.unchanged + counts.deleted
-        end.outcome, end.code = ("partial", "F-PARTIAL") if applied else ("rejected", "F-NO-ROW-TAKEN")
-        end.message = sentence(end.code, counts.rejected, counts.rows)
+    def _remove(self, blocks: int, rows: int) -> tuple[Counts, Removal | None]:
+        guard, replace = Decimal(str(self.account.config.guard)), self.mode == "replace"
+        verdict = take_away(self.store, self.claim, self.stop, guard, blocks=blocks, total=rows, replace=replace)
+        return self.store.counts(self.claim.id), verdict
 
-    def _render(self, end: End) -> None:
-        faults = self.store.faults(self.claim.id)
-        job = Render(str(self.spool), faults, self.taken.stage(self.claim.id, self.claim.token), self.rules)
-        for reply in self._ask(job):
-            if isinstance(reply, Rendered):
-                self.taken.sync_answers(self.claim.id, self.claim.token)
-                stem = f"errors/{answer_stem(self.claim.id, self.claim.name)}"
-                end.answers = [
-                    Answer(f"{self.claim.token}/{name}", f"{stem}.{name}")
-                    for name in (reply.errors, reply.warnings)
-                    if name
-                ]
-                end.error_file = f"{stem}.{reply.errors}" if reply.errors else ""
-                return
-        raise Unforeseen("a child ended its answers without saying so")
+    def _judge(self, end: End, counts: Counts, verdict: Removal | None) -> None:
+        applied = counts.created + counts.updated + counts.unchanged + counts.deleted
+        if verdict:
+            end.outcome, end.code = "held", "F-HELD-UNREADABLE" if verdict.unreadable else "F-HELD"
+            end.message = sentence(end.code, self.store.count_held(self.claim.id), verdict.unreadable)
+        elif self.mode == "replace" and not applied and not counts.rejected:
+            end.outcome, end.code, end.message = "rejected", "F-NOTHING-REPLACED", sentence("F-NOTHING-REPLACED")
+        elif counts.rejected:
+            end.outcome, end.code = ("partial", "F-PARTIAL") if applied else ("rejected", "F-NO-ROW-TAKEN")
+            end.message = sentence(end.code, counts.rejected, counts.rows)
+
+    def _render(self, end: End, *, faults: bool, held: bool) -> None:
+        if not faults and not held:
+            return
+        folder = self.taken.stage(self.claim.id, self.claim.token)
+        stem = f"errors/{answer_stem(self.claim.id, self.claim.name)}"
+        names: list[str | None] = []
+        if faults:
+            told = self.store.faults(self.claim.id)
+            job = Render(str(self.spool), told, folder, self.rules, self.account.config.errors)
+            rendered = self._ask_for(Rendered, job)
+            names += [rendered.errors, rendered.warnings]
+            end.error_file = f"{stem}.{rendered.errors}" if rendered.errors else ""
+        if held:
+            names += self._ask_for(Listed, self._list_held(folder)).names
+        self.taken.sync_answers(self.claim.id, self.claim.token)
+        end.answers = [Answer(f"{self.claim.token}/{name}", f"{stem}.{name}") for name in names if name]
+
+    def _list_held(self, folder: bytes) -> List:
+        path = self.spool / "held"
+        path.unlink(missing_ok=True)
+        self.store.export_held(self.claim.id, path)
+        return List(self.claim.id, str(path), self.store.database.blocks, folder, self.rules.delimiter)
+
+    def _draft(self, end: End, header: list[str]) -> None:
+        """A file whose columns nobody knows gets the command file that would say what they mean."""
+        stem = safe_stem(self.claim.name)[0]
+        folder = self.taken.stage(self.claim.id, self.claim.token)
+        drafted = self._ask_for(Drafted, Draft(header, stem, folder, self.rules.delimiter))
+        self.taken.sync_answers(self.claim.id, self.claim.token)
+        path = f"results/{answer_stem(self.claim.id, self.claim.name)}.{drafted.name}"
+        end.answers = [Answer(f"{self.claim.token}/{drafted.name}", path)]
+        end.message += (
+            f" Or say what its columns mean: complete {path}, drop it into inbox/commands, then drop this file again."
+        )
 
     def _export_known(self) -> None:
-        """For a large file: start to write down, beside the reading, which skus the account has."""
-        if self.claim.weight < SMALL:
+        """For a large file, and for a replace: start to write down, beside the reading, which skus the account has."""
+        if self.claim.weight < SMALL and self.mode != "replace":
             return
         known = self.known = Future()
         path = self._known_path()
@@ -197,7 +263,14 @@ class _Upload:
     def _known_path(self) -> Path:
         return self.spool.with_name(f"{self.spool.name}.known")  # beside the spool, which the child makes anew
 
-    def _ask(self, job: Read | Check | Render) -> Iterator[Reply]:
+    def _ask_for(self, kind: type[T], job: Render | Draft | List) -> T:
+        """The one reply that counts."""
+        for reply in self._ask(job):
+            if isinstance(reply, kind):
+                return reply
+        raise Unforeseen("a child ended its answers without saying so")
+
+    def _ask(self, job: Read | Check | Render | Draft | List) -> Iterator[Reply]:
         """The child's replies; what it could not do becomes the exception it is."""
         stopping = False
         for reply in self.child.ask(job):

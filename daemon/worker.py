@@ -9,12 +9,12 @@ from loguru import logger
 from daemon.children import Child, Children
 from daemon.codes import sentence
 from daemon.engine import Engine
-from daemon.errors import Cancelled, ChildDied, LeaseLost, Surroundings, SyncFailed
+from daemon.errors import Cancelled, ChildDied, LeaseLost, Stopped, Surroundings, SyncFailed
 from daemon.model import Claim, End
 from daemon.outbox import Outbox
 from daemon.store import Store
 from daemon.trouble import Trouble
-from daemon.uploads import Stopped, Unforeseen
+from daemon.uploads import Unforeseen
 
 STRIKES = 3  # exceptions nobody foresaw, or dead children, without a finished block between them
 LEND = 600.0  # seconds to wait for a child: one that died is replaced long before

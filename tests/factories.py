@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from daemon.messages import Block
 from daemon.model import NewProcess
-from daemon.store import Store
+from daemon.store import Store, holds
 
 COLUMNS = ["sku", "title", "price", "extra", "digest"]
-TYPES = {"price": pa.int64(), "quantity": pa.int64(), "digest": pa.int64()}
+TYPES = {"price": pa.int64(), "quantity": pa.int64(), "kept": pa.int64(), "digest": pa.int64()}
 
 
 def make_process(number: int, account: str = "acme", **changes: Any) -> NewProcess:
@@ -29,6 +29,11 @@ def make_process(number: int, account: str = "acme", **changes: Any) -> NewProce
     return NewProcess(**given | changes)
 
 
+def request(store: Store, kind: str, account: str, upload: str) -> str:
+    """Admit a release, discard or retry, as a command does in its transaction; the process's id. Raises Refused."""
+    return store.database.write(lambda connection: holds.request(connection, kind, account, upload, store.clock.now()))
+
+
 def make_block(
     store: Store,
     folder: Path,
@@ -37,11 +42,17 @@ def make_block(
     new: Sequence[Mapping[str, Any]] = (),
     known: Sequence[Mapping[str, Any]] = (),
     gone: Sequence[str] = (),
+    texts: Sequence[Mapping[str, str]] = (),
+    missing: Sequence[str] = (),
+    named: Sequence[str] = (),
     columns: Sequence[str] = COLUMNS,
     **counts: Any,
 ) -> Block:
     """A block file as a child writes it for this store's database."""
-    tables = {"new": _table(new, columns), "known": _table(known, columns), "gone": pa.table({"sku": list(gone)})}
+    skus = {"gone": gone, "missing": missing, "named": named}
+    tables = {"new": _table(new, columns), "known": _table(known, columns)}
+    tables |= {name: pa.table({"sku": pa.array(list(given), pa.string())}) for name, given in skus.items()}
+    tables["texts"] = _table(texts, ["sku", "language", "texts"])
     path = str(folder / f"block{number}")
     if store.database.blocks == "sqlite":
         with adbc.connect(path, autocommit=True) as connection, connection.cursor() as cursor:
@@ -52,7 +63,8 @@ def make_block(
         for name, table in tables.items():
             _write_csv(f"{path}.{name}", table)
     given = {"unchanged": 0, "ignored": 0, "rejected": 0, "warnings": 0, "faults": None} | counts
-    return Block(number=number, path=path, new=len(new), known=len(known), gone=len(gone), **given)
+    given |= {name: len(keys) for name, keys in skus.items()}
+    return Block(number=number, path=path, new=len(new), known=len(known), texts=len(texts), **given)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:

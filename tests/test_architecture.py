@@ -15,6 +15,7 @@ SOURCES = [*MACHINE, *HANDLERS, *sorted((ROOT / "benchmarks").rglob("*.py")), *s
 SHARED = {  # all that handlers may know of the machine
     "daemon.commands.codes",
     "daemon.commands.command",
+    "daemon.dangers",
     "daemon.errors",
     "daemon.messages",
     "daemon.records",

@@ -174,13 +174,6 @@ CODES: tuple[Code, ...] = (
         "What has ended cannot be cancelled.",
         "Nothing needs to be done.",
     ),
-    Code(
-        "C-NOT-BUILT",
-        ERROR,
-        "This version cannot {value} uploads yet.",
-        "The command is known, but what it asks for comes with a later version.",
-        "Wait for it, or drop the file again.",
-    ),
 )
 
 _TEXTS = {code.name: code.text for code in CODES}

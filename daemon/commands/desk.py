@@ -11,7 +11,7 @@ from daemon.commands.shown import show_items
 from daemon.identifiers import ulid
 from daemon.model import Claim, NewProcess
 from daemon.secrets import Box
-from daemon.store import Store, admission, listing, settings
+from daemon.store import Store, admission, holds, listing, settings
 from daemon.store.tables import NATIVE
 
 
@@ -64,9 +64,7 @@ class Desk:
         return str(found["target"])
 
     def request(self, action: str, upload_id: str) -> str:
-        # PLACEHOLDER until uploads can be released: return holds.request(self._connection, action, self.account,
-        # upload_id, self.now), which admits it in this transaction; C-NOT-BUILT goes then
-        raise refusal("C-NOT-BUILT", action)
+        return holds.request(self._connection, action, self.account, upload_id, self.now)
 
     def seal(self, text: str) -> str:
         return self._box.seal(text, self.account)

@@ -10,7 +10,7 @@ from daemon.accounts import open_accounts
 from daemon.clock import SystemClock
 from daemon.config import Config
 from daemon.identifiers import ulid
-from daemon.instance import is_living
+from daemon.instance import has_living
 from daemon.messages import CommandRow
 from daemon.model import NewProcess
 from daemon.secrets import Box
@@ -20,8 +20,8 @@ from daemon.store import Store
 LOOK = 0.1  # seconds between looks at what a daemon does
 
 
-def carry_out(config: Config, store: Store, account: str, row: CommandRow) -> tuple[list[dict[str, Any]], list[str]]:
-    """Its result lines, and the outcomes of the processes it started. Raises Surroundings."""
+def carry_out(config: Config, store: Store, account: str, row: CommandRow) -> list[dict[str, Any]]:
+    """Its result lines, each with the end of the process it started. Raises Surroundings."""
     data_dir = Path(config.data_dir)
     process_id = ulid(SystemClock().now())
     open_accounts(config)[account].folders.ensure()
@@ -36,7 +36,7 @@ def carry_out(config: Config, store: Store, account: str, row: CommandRow) -> tu
             threading.Event().wait(LOOK)
         else:
             Service(config, SystemClock()).work_off(waited.is_done)
-    return waited.lines(), waited.outcomes()
+    return waited.lines()
 
 
 class _Waited:
@@ -47,23 +47,32 @@ class _Waited:
         self._id = process_id
 
     def lines(self) -> list[dict[str, Any]]:
-        found = [line for lines in self._store.commands.answers(self._id).values() for line in lines]
-        return found or [self._store.commands.find_processes([self._id])[self._id] | {"status": "failed", "data": None}]
+        started = self._started()
+        found = [line | _end(started.get(line["process_id"])) for line in self._answers()]
+        return found or [self._own() | {"status": "failed", "data": None}]
 
     def is_done(self) -> bool:
-        own = self._store.commands.find_processes([self._id])[self._id]
-        return own["state"] == "done" and all(each["state"] == "done" for each in self._started())
+        return self._own()["state"] == "done" and all(each["state"] == "done" for each in self._started().values())
 
-    def outcomes(self) -> list[str]:
-        return [str(each["outcome"]) for each in self._started()]
+    def _own(self) -> dict[str, Any]:
+        return self._store.commands.find_processes([self._id])[self._id]
 
-    def _started(self) -> list[dict[str, Any]]:
-        lines = [line for lines in self._store.commands.answers(self._id).values() for line in lines]
-        ids = [line["process_id"] for line in lines if line["process_id"]]
-        return list(self._store.commands.find_processes(ids).values()) if ids else []
+    def _answers(self) -> list[dict[str, Any]]:
+        return [line for lines in self._store.commands.answers(self._id).values() for line in lines]
+
+    def _started(self) -> dict[str, dict[str, Any]]:
+        ids = [line["process_id"] for line in self._answers() if line["process_id"]]
+        return self._store.commands.find_processes(ids) if ids else {}
+
+
+def _end(process: dict[str, Any] | None) -> dict[str, Any]:
+    """How a process has ended, in the words of a result line; nothing of none."""
+    if process is None:
+        return {}
+    return {"status": process["outcome"], "code": process["code"] or "", "message": process["message"] or ""}
 
 
 def _is_attended(store: Store, data_dir: Path) -> bool:
     """Whether a daemon lives that works for this data_dir."""
     site = read_site(data_dir)
-    return any(each["site"] == site and is_living(each, data_dir) for each in store.list_instances())
+    return has_living(data_dir, [each for each in store.list_instances() if each["site"] == site])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.accounts import COMMAND_LIMITS, Account
+from daemon.beside import find_sum
 from daemon.children import Child
 from daemon.codes import sentence as machine_sentence
 from daemon.commands import results
@@ -16,7 +17,7 @@ from daemon.commands.codes import sentence
 from daemon.commands.command import Command
 from daemon.commands.desk import Look
 from daemon.commands.doing import Doing, make_units, refused_line
-from daemon.errors import Cancelled, Refused, Surroundings
+from daemon.errors import Cancelled, Refused, Stopped, Surroundings
 from daemon.identifiers import safe_stem
 from daemon.messages import Broken, CommandRow, Commands, Declined, Full, ReadCommands, Reply
 from daemon.model import ARCHIVED, Answer, Claim, End
@@ -24,7 +25,7 @@ from daemon.names import answer_stem, archive_path
 from daemon.secrets import Box
 from daemon.store import Store
 from daemon.store.command_store import DONE
-from daemon.uploads import READINGS, Stopped, Unforeseen
+from daemon.uploads import READINGS, Unforeseen
 
 _AS_THEY_ARE = (".csv", ".json", ".yaml", ".yml")
 
@@ -122,7 +123,7 @@ class _File:
     def _read(self, path: bytes) -> Commands | Declined:
         suffix = safe_stem(self.claim.name)[1].lower()
         rules = self.account.rules_for(self.claim.name, self.claim.source)
-        job = ReadCommands(path, suffix, self.folder, rules, COMMAND_LIMITS)
+        job = ReadCommands(path, suffix, self.folder, rules, COMMAND_LIMITS, find_sum(path))
         for _ in range(READINGS):
             for reply in self.child.ask(job):
                 if isinstance(reply, Commands) or (isinstance(reply, Declined) and reply.code != "F-CHANGING"):

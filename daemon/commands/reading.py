@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Mapping
 
+from daemon.beside import find_fault
 from daemon.codes import sentence
 from daemon.commands.arguments import understand
 from daemon.commands.command import Command
-from daemon.dangers import guard
+from daemon.dangers import guarded_text
 from daemon.errors import Refused
 from daemon.messages import CommandRow, Commands, Declined, ReadCommands
 from daemon.records import Catalogs, Source
@@ -29,6 +30,8 @@ def read(job: ReadCommands, catalogs: Catalogs, commands: Mapping[str, Command])
     except Refused as refused:
         code, message = refused.code, refused.message
     sha256 = source.sha256()
+    if job.checksum and (fault := find_fault(job.checksum, os.path.basename(job.source), sha256)):
+        code, message = "F-CHECKSUM", sentence("F-CHECKSUM", detail=fault)
     if _state(job.source) != before:
         code, message = "F-CHANGING", sentence("F-CHANGING")
     if code:
@@ -79,5 +82,5 @@ def _cell(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return guard(";".join(value))
-    return guard(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        return guarded_text(";".join(value))
+    return guarded_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

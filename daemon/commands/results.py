@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from daemon.commands.command import Report
-from daemon.dangers import guard
+from daemon.dangers import guarded_text
 
 COLUMNS = ("line", "command", "target", "status", "code", "message", "process_id", "data")
 
@@ -56,4 +56,4 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return guard(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return guarded_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -8,7 +8,7 @@ from daemon.store.tables import MONEY, NATIVE, YES_NO
 
 
 def show_items(items: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, object]]:
-    """Stored items with the native columns, `withdrawn`, then options and attributes."""
+    """Stored items with the native columns, `withdrawn`, then options and attributes, and texts in other languages."""
     for item in items:
         row: dict[str, object] = {}
         for name in NATIVE:
@@ -17,7 +17,8 @@ def show_items(items: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, object]
                 value = bool(value)
             row[name] = decimal(value) if name in MONEY else value
         row["withdrawn"] = item["withdrawn"] is not None
-        yield row | _extras(item["extra"])
+        translations = json.loads(item["translations"] or "{}")
+        yield row | _extras(item["extra"]) | ({"translations": translations} if translations else {})
 
 
 def decimal(scaled: int | None) -> str | None:

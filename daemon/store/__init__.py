@@ -13,8 +13,21 @@ from sqlalchemy import Connection, Engine, text
 from daemon.clock import Clock
 from daemon.messages import Block
 from daemon.model import SMALL, Claim, Counts, End, Finished, NewProcess, View
-from daemon.store import accounts, admission, instances, items, leases, listing, processes, uploads, views
+from daemon.store import (
+    accounts,
+    admission,
+    instances,
+    items,
+    leases,
+    listing,
+    processes,
+    removals,
+    translations,
+    uploads,
+    views,
+)
 from daemon.store.command_store import CommandStore
+from daemon.store.holds import Holds
 from daemon.store.postgres import PostgresDatabase
 from daemon.store.schema import Schema
 from daemon.store.sqlite import SqliteDatabase
@@ -42,7 +55,7 @@ class Database(Protocol):
         """Close all connections."""
 
 
-class Store:
+class Store(Holds):
     """Named transactions over one schema.
 
     All methods may be called from any thread and raise Surroundings when the database is gone.
@@ -118,28 +131,33 @@ class Store:
 
         Raises LeaseLost when the process is no longer ours.
         """
-        sizes = (block.new, block.known, block.gone)
+        sizes = block.sizes
+        filled = any(sizes.values())
 
         def work(connection: Connection) -> Counts:
             counts = Counts(
                 unchanged=block.unchanged, ignored=block.ignored, rejected=block.rejected, warnings=block.warnings
             )
-            counts.rows = block.new + block.known + block.gone + block.unchanged + block.ignored + block.rejected
+            counts.rows = block.new + block.known + block.texts + block.unchanged + block.ignored + block.rejected
             if self.database.dialect == "postgresql":  # before any row is locked: a COPY may take long, or hang
-                items.load_block(connection, columns, block.path, sizes)
-            processes.move(connection, claim, block.number, counts.rows, total)
-            if any(sizes):
-                done = merge.apply(connection, claim.account_id, self.clock.now(), sizes)
-                counts.created, counts.updated, counts.deleted = done
-                counts.unchanged += block.known - done.updated
-                counts.ignored += block.gone - done.deleted
-                if any(done):
+                items.load_block(connection, columns, block)
+            processes.move(connection, claim, block.number, counts.rows + block.gone, total)
+            if filled:
+                done = merge.apply(connection, claim.account_id, block)
+                told = translations.merge(connection, claim.account_id) if block.texts else 0
+                counts.created, counts.updated = done.created, done.updated + told
+                counts.unchanged += block.known - done.updated + block.texts - told
+                if counts.created or counts.updated:
                     accounts.move_items_version(connection, claim.account_id)
+                removals.note_named(connection, claim.account_id, sizes)
+            if block.gone or block.missing or block.unreadable:  # judged as a whole, when all of it is known
+                lost = removals.stage(connection, claim, block)
+                counts.ignored, counts.rows = counts.ignored + lost, counts.rows + lost
             if block.number == 1 and counts.rows < total:  # there is something to see before the end
                 views.mark_history(connection, {(claim.account_id, claim.received_at)})
             return processes.count(connection, claim, counts, block.faults, block.number)
 
-        return self.database.write_block(work, block.path if any(sizes) else "")
+        return self.database.write_block(work, block.path if filled else "")
 
     def settle(self, claims: Sequence[Claim], ends: Sequence[End]) -> None:
         """End processes of one lane: outcome, history, answers to publish, the lane's next.

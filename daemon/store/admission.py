@@ -96,6 +96,7 @@ def _upload_row(new: NewProcess, owner: Any, now: int) -> dict[str, Any]:
         "via": new.via,
         "received_at": new.received_at or now,
         "bytes": new.bytes,
+        "retry_of": new.args.get("retry_of"),
         "state": "done" if new.refused else "received",
         "outcome": "rejected" if new.refused else None,
         "finished_at": now if new.refused else None,

@@ -67,6 +67,7 @@ def stop(connection: Connection, process_id: str) -> None:
 
 def _show(row: Any) -> dict[str, Any]:
     shown = {name: getattr(row, name) for name in COLUMNS if name != "target"} | {"account": row.account}
-    shown["target"] = row.file_name if row.file_name is not None else json.loads(row.args).get("target", "")
+    args = json.loads(row.args)
+    shown["target"] = row.file_name if row.file_name is not None else args.get("target") or args.get("upload_id", "")
     shown["kind"] = row.file_kind or row.kind
     return shown

@@ -162,6 +162,40 @@ item = Table(
     sqlite_with_rowid=False,
 )
 
+translation = Table(
+    "translation",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("sku", KEY, nullable=False),
+    Column("language", KEY, nullable=False),
+    Column("texts", Text, nullable=False),  # flat JSON: title, description, category, url, option:x, attribute:x
+    PrimaryKeyConstraint("account_id", "sku", "language"),
+    sqlite_with_rowid=False,
+)
+
+removal = Table(  # an upload that takes items away, until that is done or nobody may ask for it any more
+    "removal",
+    metadata,
+    Column("upload_id", KEY, primary_key=True),
+    Column("account_id", Integer, nullable=False),
+    Column("state", KEY, nullable=False),  # open judged void held releasing released discarded lapsed
+    Column("unreadable", BigInteger, nullable=False, server_default="0"),  # rejected rows without a readable sku
+    Column("holds", KEY, nullable=False, server_default=""),  # the kinds that are held, blanks between
+    Column("since", BigInteger),  # held
+)
+HELD_ALONE = text("state = 'held'")
+Index("holds", removal.c.account_id, sqlite_where=HELD_ALONE, postgresql_where=HELD_ALONE)
+
+withdrawal = Table(  # the skus of a removal that still stand
+    "withdrawal",
+    metadata,
+    Column("upload_id", KEY, nullable=False),
+    Column("kind", KEY, nullable=False),  # missing delete
+    Column("sku", KEY, nullable=False),
+    PrimaryKeyConstraint("upload_id", "kind", "sku"),
+    sqlite_with_rowid=False,
+)
+
 answer = Table(
     "answer",
     metadata,

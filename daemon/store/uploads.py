@@ -56,14 +56,7 @@ def list_finished(
 ) -> list[Finished]:
     """Settled uploads of these accounts that are not `done`: answers may be unpublished, files not archived."""
     query = (
-        select(
-            upload.c.id,
-            account.c.name.label("account"),
-            upload.c.name,
-            upload.c.source,
-            upload.c.received_at,
-            upload.c.kind,
-        )
+        select(upload, account.c.name.label("account"))
         .join(process, process.c.id == upload.c.id)
         .join(account, account.c.id == upload.c.account_id)
         .where(upload.c.state != "done", process.c.state == "done", upload.c.account_id.in_(own))
@@ -76,8 +69,11 @@ def list_finished(
     for row in connection.execute(wanted.order_by(answer.c.path)):
         staged.setdefault(row.process_id, []).append(Answer(row.staged, row.path))
     return [
-        Finished(row.id, row.account, row.name, row.source, row.received_at, tuple(staged.get(row.id, ())), row.kind)
+        Finished(
+            row.id, row.account, row.name, row.source, row.received_at, answers, row.kind, row.retry_of is not None
+        )
         for row in rows
+        for answers in [tuple(staged.get(row.id, ()))]
     ]
 
 

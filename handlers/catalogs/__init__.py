@@ -10,26 +10,46 @@ from typing import Final
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from daemon.commands.codes import refusal as command_refusal
 from daemon.commands.command import Sent
+from daemon.dangers import unguarded_text
 from daemon.errors import Refused
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import layouts, lines, numbers, packed, tables, text, trees, workbook
+from handlers.catalogs import elements, layouts, objects, packed, tables, text, trees, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
+from handlers.catalogs.evidence import observe, restate
 from handlers.catalogs.guard import unguarded
+from handlers.catalogs.languages import others, translate
 from handlers.catalogs.rules import Checker
+from handlers.catalogs.shops.families import Family, derive, unfold
+from handlers.catalogs.sparse import Sparse
+from handlers.catalogs.synonyms import draft
 
-__all__ = ["CODES", "FORMATS", "check", "explain", "observe", "open", "rows", "severity"]
+__all__ = [
+    "CODES",
+    "FORMATS",
+    "check",
+    "draft",
+    "explain",
+    "observe",
+    "open",
+    "others",
+    "restate",
+    "rows",
+    "severity",
+    "translate",
+]
 
 FORMATS: Final[dict[str, packed.Format]] = {
     **dict.fromkeys(text.SUFFIXES, text.text),
     **dict.fromkeys(workbook.SUFFIXES, workbook.workbook),
+    **dict.fromkeys(objects.SUFFIXES, objects.objects),
+    **dict.fromkeys(elements.SUFFIXES, elements.elements),
 }
 
-_NUMBERS: Final = frozenset(("price", "list_price", "cost", "tax_rate", "quantity", "weight"))
+_SPARSE: Final = frozenset(("json", "ndjson", "xml"))  # formats whose records each have fields of their own
 
 
 def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
@@ -39,12 +59,24 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     Raises Refused with an F- or H- code, also while `records` is read.
     """
     opened = packed.read(source, suffix, rules, FORMATS)
-    plan = layouts.recognise(opened.header, opened.line)
+    if "_line" in opened.header and "_codes" in opened.header:
+        opened = replace(opened, header=tuple(unguarded_text(name) for name in opened.header))
+    plan = layouts.recognise(opened.header, opened.line, rules.mappings)
+    if opened.format in _SPARSE:
+        plan = replace(plan, sparse=True)
     if opened.faults:
         plan = replace(plan, faults=(*plan.faults, *opened.faults))
     if plan.again:
         opened = replace(opened, records=_again(opened.records, plan))
-    return opened, plan
+    shop = layouts.shop(plan, rules, source)
+    if isinstance(shop, Family):
+
+        def reread() -> Opened:
+            again = packed.read(source, suffix, rules, FORMATS)
+            return replace(again, records=_again(again.records, plan)) if plan.again else again
+
+        return unfold(opened, reread, source, plan, shop)
+    return (replace(opened, records=derive(opened.records, shop, len(plan.header))) if shop else opened), plan
 
 
 def _again(records: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
@@ -72,28 +104,14 @@ def rows(source: Source, suffix: str, rules: Rules, required: str) -> Iterator[S
         raise
 
 
-def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
-    """Note in `seen` which decimal signs ("." and ",") the numbers of the file show beyond doubt."""
-    for place, name in plan.columns.items():
-        if name not in _NUMBERS and not name.startswith(("price:", "quantity:")):
-            continue
-        column = batch.column(place)
-        for sign in (".", ","):
-            if seen.get(sign) or not lines.holds(column, sign):
-                continue
-            cells = column.filter(pc.match_substring(column, sign))
-            if pc.any(pc.match_substring_regex(cells, numbers.speaking(sign))).as_py():
-                seen[sign] = True
-
-
 _KEPT: Final = 16  # checkers: senders' files have the same few headers every day
 _checkers: Final[dict[tuple[object, ...], Checker]] = {}
 
 
 def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
     """Apply the rules to rows as sent; what is made ready for a header is kept for the next rows and files under it."""
-    asked = (plan.layout, plan.header, rules, *sorted(seen.items()))
-    checker = _checkers.pop(asked, None) or Checker(plan, rules, seen)
+    asked = (plan.layout, plan.header, plan.sparse, *plan.columns.items(), rules, *sorted(seen.items()))
+    checker = _checkers.pop(asked, None) or (Sparse if plan.sparse else Checker)(plan, rules, seen)
     if _checkers:
         _checkers[next(reversed(_checkers))].forget()  # the one asked before: its cells are memory
     if len(_checkers) >= _KEPT:

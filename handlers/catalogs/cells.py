@@ -81,7 +81,7 @@ def percent(cell: str, decimal: str | None) -> Cell:
 def quantity(cell: str, decimal: str | None) -> Cell:
     amount, code, detail = numbers.read(cell, decimal)
     if amount is None:
-        return Cell(None, code, detail)
+        return Cell(None, code, "write a whole number, such as 12" if detail == numbers.UNREADABLE else detail)
     if amount % numbers.SCALE:
         return Cell(None, "R-NUMBER", "it must be a whole number")
     return Cell(0, "R-QUANTITY-NEGATIVE") if amount < 0 else Cell(amount // numbers.SCALE)

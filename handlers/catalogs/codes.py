@@ -1,9 +1,10 @@
 """Every code a catalog file can be answered with: the sentence for its sender, the cause, the cure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from daemon.errors import Code, Refused
-from handlers.catalogs import container_codes
+from handlers.catalogs import container_codes, layout_codes, record_codes
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -12,7 +13,8 @@ _TABLE = (
     Code(
         "F-FORMAT",
         ERROR,
-        "Files that end in {value} are not read as catalog files; send .csv, .tsv, .txt or .xlsx, also as .gz or .zip.",
+        "Files that end in {value} are not read as catalog files; send .csv, .tsv, .txt, .xlsx, .json, .ndjson or "
+        ".xml, also as .gz or .zip.",
         "The name of the file ends in a suffix no format is known for.",
         "Export the catalog as CSV and send it again.",
     ),
@@ -70,15 +72,16 @@ _TABLE = (
     Code(
         "F-NO-ROWS",
         ERROR,
-        "The file has a header but no row below it; send it again with rows.",
-        "Below the header are only empty lines.",
+        "The file has no rows; send it again with at least one.",
+        "Below the header are only empty lines, or the list of products is empty.",
         "Check the export that wrote it and send it again.",
     ),
     Code(
         "H-NO-COLUMNS",
         ERROR,
-        "None of the first ten lines names a column we know; begin the file with a header such as sku,title,price.",
-        "No line at the head of the file holds the name of a known column.",
+        "The file names no column we know; begin it with a header such as sku,title,price, or name the fields of its "
+        "objects so.",
+        "None of the first ten lines, and no field of JSON or XML, has the name of a known column.",
         "Put a header line with our column names above the rows, or have your own names mapped.",
     ),
     Code(
@@ -143,6 +146,14 @@ _TABLE = (
         "We have no item “{value}”, and the file has no titles to create it with; correct the sku, or send a title.",
         "A file without the column title names an item that does not exist.",
         "Correct the sku, or create the item with a file that has a title column.",
+    ),
+    Code(
+        "R-OTHER-LANGUAGE",
+        ERROR,
+        "We have no item “{value}” that this text in another language ({detail} is the account's) could belong to; "
+        "send the item in the account's language first, or leave the language out.",
+        "A row in another language than the account's only adds texts to an item, and there is no such item.",
+        "Send the item in the account's language, in the same file or before; or set the account's language.",
     ),
     Code(
         "R-TITLE-MISSING",
@@ -261,7 +272,8 @@ _TABLE = (
     ),
 )
 
-CODES: Final[dict[str, Code]] = {code.name: code for code in (*_TABLE, *container_codes.TABLE)}
+_TABLES: Final = (_TABLE, container_codes.TABLE, layout_codes.TABLE, record_codes.TABLE)
+CODES: Final[dict[str, Code]] = {code.name: code for table in _TABLES for code in table}
 
 _SHOWN = 60  # characters of a cell that a sentence repeats
 
@@ -279,6 +291,6 @@ def explain(code: str, field: str, value: str, detail: str | None) -> str:
     return CODES[code].text.format(field=field, value=shown, detail=detail or "")
 
 
-def refusal(code: str, field: str = "", value: object = "", detail: object = "") -> Refused:
-    """The exception that refuses the file as a whole, with the sentence of `code`."""
-    return Refused(code, CODES[code].text.format(field=field, value=value, detail=detail))
+def refusal(code: str, field: str = "", value: object = "", detail: object = "", header: Sequence[str] = ()) -> Refused:
+    """The exception that refuses the file as a whole, with the sentence of `code`; `header`: what was judged as one."""
+    return Refused(code, CODES[code].text.format(field=field, value=value, detail=detail), header)

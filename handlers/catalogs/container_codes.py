@@ -85,8 +85,8 @@ TABLE: Final = (
     Code(
         "F-NESTING",
         "error",
-        "In {detail} more than {value} elements stand one within the other; write the file as its format demands.",
-        "Markup is nested deeper than any catalog is.",
+        "In {detail} more than {value} levels stand one within the other; write the file as its format demands.",
+        "Markup, objects or lists are nested deeper than any catalog is.",
         "Check the program that wrote the file.",
     ),
     Code(

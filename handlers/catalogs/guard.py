@@ -5,7 +5,8 @@ import json
 import polars as pl
 import pyarrow as pa
 
-from daemon.records import DANGEROUS, PLAIN_NUMBER, Plan
+from daemon.dangers import DANGEROUS, PLAIN_NUMBER
+from daemon.records import Plan
 from handlers.catalogs import lines
 
 
@@ -20,7 +21,7 @@ def unguarded(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
         columns[surplus] = pa.array([_surplus(cells) for cells in columns[surplus].to_pylist()], pa.string())
     batch = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
     line = pl.Series(pl.from_arrow(columns[plan.header.index("_line")]))
-    return batch.filter((line != "0").to_arrow()) if (line == "0").any() else batch
+    return batch.filter((line != "0").fill_null(True).to_arrow()) if (line == "0").any() else batch
 
 
 def _off(cells: pl.Series) -> pl.Series:

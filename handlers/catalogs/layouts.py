@@ -1,23 +1,53 @@
 """The table of layouts, and what a header means under the one it fits."""
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
-from daemon.records import Plan
+from daemon.messages import Mapping as Names
+from daemon.messages import Rules
+from daemon.records import Plan, Source
 from handlers.catalogs import columns
 from handlers.catalogs.codes import refusal
+from handlers.catalogs.shops import avasam, google, lightspeed, magento, own, shopify, woocommerce
+from handlers.catalogs.shops.sent import Sent, Shop
+
+USED: Final = "+"  # read by the layout's shop
+UNWANTED: Final = "-"  # known, and of no use to us
+
+Made = Callable[..., Shop]
 
 
 class Layout(NamedTuple):
-    """One kind of export: the folded names that must be there, and which column of ours each folded name is."""
+    """One kind of export: the folded names that must be there (one of several sets), and what each folded name is.
+
+    That is a column of ours, `USED` or `UNWANTED`; `family` says it of names that follow a pattern ("" for others).
+    `shop` makes the columns that take more than a name; under `products` the products have several lines.
+    """
 
     name: str
-    required: frozenset[str]
+    required: Sequence[frozenset[str]]
     columns: Mapping[str, str]
+    family: Callable[[str], str] = lambda folded: ""
+    shop: Made | None = None
+    products: bool = False
+    own: bool = False
+
+    def meaning(self, folded: str) -> str:
+        """What a folded name is, "" if nobody knows."""
+        found = self.columns.get(folded) or self.family(folded)
+        return found or (folded if columns.open_family(folded) else "")
 
 
-LAYOUTS: Final = (Layout("native", frozenset({"sku"}), columns.FOLDED),)
+LAYOUTS: Final = (
+    Layout("lightspeed", lightspeed.REQUIRED, lightspeed.COLUMNS, lightspeed.family, lightspeed.Lightspeed),
+    Layout("avasam", avasam.REQUIRED, avasam.COLUMNS, shop=avasam.Avasam),
+    Layout("google", google.REQUIRED, google.COLUMNS, google.family, google.Google),
+    Layout("shopify", shopify.REQUIRED, shopify.COLUMNS, shopify.family, shopify.Shopify, True),
+    Layout("woocommerce", woocommerce.REQUIRED, woocommerce.COLUMNS, woocommerce.family, woocommerce.WooCommerce, True),
+    Layout("magento", magento.REQUIRED, magento.COLUMNS, shop=magento.Magento, products=True),
+    Layout("native", (frozenset({"sku"}),), columns.FOLDED),
+)
 
 
 class Fit(NamedTuple):
@@ -27,34 +57,32 @@ class Fit(NamedTuple):
     known: int
 
 
-def fit(names: Sequence[str]) -> Fit:
+def fit(names: Sequence[str], mappings: tuple[Names, ...] = ()) -> Fit:
     """How well `names` serve as a header, under the layout that fits them best."""
-    return max(_fit(layout, {columns.fold(name) for name in names}) for layout in LAYOUTS)
+    folded = {_fold(name) for name in names}
+    return max(_fit(layout, folded) for layout in (*_owned(mappings), *LAYOUTS))
 
 
 @lru_cache(maxsize=64)  # a sender's files have the same header every day
-def recognise(header: tuple[str, ...], line: int) -> Plan:
+def recognise(header: tuple[str, ...], line: int, mappings: tuple[Names, ...] = ()) -> Plan:
     """What the header on `line`, which carries a layout's required columns, means. Raises Refused H-DOUBLED-COLUMN."""
     again = "_line" in header and "_codes" in header
     marks = tuple(place for place, name in enumerate(header) if again and name in columns.MARKS)
-    folded = {place: columns.fold(name) for place, name in enumerate(header) if place not in marks}
-    layout = max(LAYOUTS, key=lambda layout: _fit(layout, set(folded.values())))
-    found: dict[int, str] = {}
-    unknown, blank = [], []
-    for place, name in folded.items():
-        if not name:
-            blank.append(str(place + 1))
-        elif name in layout.columns:
-            found[place] = layout.columns[name]
-        elif columns.open_family(name):
-            found[place] = name
-        else:
-            unknown.append(header[place].strip())
-            found[place] = columns.attribute(header[place])
+    folded = _folded(header, marks)
+    layout = _choose(set(folded.values()), mappings)
+    found, unknown = _meant(layout, header, folded)
     _refuse_doubled(header, folded, found, marks)
+    shop = _shop(layout, header, folded)
+    origins = {}
+    for place, each in enumerate(shop.derived() if shop else (), len(header)):
+        found[place] = each.column
+        origins[place] = each.origins
+    if shop:
+        found = {place: name for place, name in found.items() if place not in shop.others}
+    blank = [str(place + 1) for place, name in folded.items() if not name]
     warnings: list[tuple[int, str, str, str | None]] = []
     if unknown:
-        warnings.append((line, "; ".join(unknown), "H-UNKNOWN-COLUMN", None))
+        warnings.append((line, "; ".join(header[place].strip() for place in unknown), "H-UNKNOWN-COLUMN", None))
     if blank:
         warnings.append((line, "", "H-BLANK-COLUMN", ", ".join(blank)))
     return Plan(
@@ -66,19 +94,91 @@ def recognise(header: tuple[str, ...], line: int) -> Plan:
         marks=marks,
         faults=tuple(warnings),
         columns=found,
+        origins=origins,
+        products=layout.products,
+    )
+
+
+def shop(plan: Plan, rules: Rules, source: Source) -> Shop | None:
+    """What makes the columns that a plan says are appended; None where there are none."""
+    folded = _folded(plan.header, plan.marks)
+    layout = _choose(set(folded.values()), rules.mappings)
+    return _shop(layout, plan.header, folded, source.moment, rules.language)
+
+
+def _shop(
+    layout: Layout, header: tuple[str, ...], folded: Mapping[int, str], moment: int = 0, language: str = ""
+) -> Shop | None:
+    if layout.shop is None:
+        return None
+    found, unknown = _meant(layout, header, folded)
+    kept = [place for place, name in found.items() if place in unknown or name.startswith("attribute:")]
+    wanted = {name: place for place, name in folded.items() if name and layout.meaning(name) != UNWANTED}
+    others = {place: found[place] for place in kept} if layout.products else {}
+    return layout.shop(Sent(wanted), others, moment, language)
+
+
+def _fold(name: str) -> str:
+    """As `columns.fold`, without the prefix that the names of a product feed have in XML."""
+    name = name.strip()
+    return columns.fold(name[2:] if name[:2].lower() == "g:" else name)
+
+
+def _folded(header: Sequence[str], marks: Sequence[int]) -> dict[int, str]:
+    return {place: _fold(name) for place, name in enumerate(header) if place not in marks}
+
+
+def _meant(layout: Layout, header: Sequence[str], folded: Mapping[int, str]) -> tuple[dict[int, str], list[int]]:
+    """Which column of ours each of the sender's is that is one as it stands, and which of them nobody knows."""
+    found: dict[int, str] = {}
+    unknown = []
+    for place, name in folded.items():
+        meaning = layout.meaning(name)
+        if name and not meaning:
+            unknown.append(place)
+            meaning = columns.attribute(header[place])
+        if meaning and meaning not in (USED, UNWANTED):
+            found[place] = meaning
+    return found, unknown
+
+
+def _choose(folded: set[str], mappings: tuple[Names, ...]) -> Layout:
+    """The layout whose required columns are there: of several the account's own, else the one that knows most names."""
+    return max(
+        (*_owned(mappings), *LAYOUTS),
+        key=lambda layout: (layout.own and _fit(layout, folded).required, _fit(layout, folded)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _owned(mappings: tuple[Names, ...]) -> tuple[Layout, ...]:
+    """The layouts of an account's mappings."""
+    return tuple(
+        Layout(
+            mapping.layout,
+            (own.required(mapping),),
+            own.table(mapping),
+            shop=partial(own.Own, mapping),
+            own=True,
+        )
+        for mapping in mappings
     )
 
 
 def _fit(layout: Layout, folded: set[str]) -> Fit:
-    return Fit(layout.required <= folded, sum(name in layout.columns or columns.open_family(name) for name in folded))
+    known = sum(bool(name and layout.meaning(name)) for name in folded)
+    return Fit(any(required <= folded for required in layout.required), known)
 
 
 def _refuse_doubled(
     header: Sequence[str], folded: Mapping[int, str], found: Mapping[int, str], marks: Sequence[int]
 ) -> None:
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for place, name in enumerate(header):
-        for key in {name} if place in marks else {folded[place], found.get(place, "")} - {""}:
+        keys = [("sent", name)] if place in marks else [("sent", folded[place]), ("ours", found.get(place, ""))]
+        for key in keys:
+            if not key[1]:
+                continue
             first = seen.setdefault(key, place)
             if first != place:
                 raise refusal("H-DOUBLED-COLUMN", field=f"“{header[first].strip()}”", detail=f"“{name.strip()}”")

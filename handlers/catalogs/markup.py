@@ -26,8 +26,11 @@ def parse(
     start: Callable[[str, Attributes], None],
     end: Callable[[str], None],
     text: Callable[[str], object],
+    begin: Callable[[expat.XMLParserType], object] = id,
 ) -> Iterator[None]:
     """Call the handlers as the pieces come in, and yield after each. Names come as `namespace name`.
+
+    `begin` is given the parser before the first piece, for whoever wants to ask it on which line it is.
 
     Whoever gives the handlers counts how deep elements are nested, see `refuse_deep`. `part` is for the sentences.
     Raises Refused F-DAMAGED, F-DOCTYPE and whatever the handlers raise.
@@ -40,6 +43,7 @@ def parse(
         raise refusal("F-DOCTYPE", value=part)
 
     parser.StartDoctypeDeclHandler = refuse
+    begin(parser)
     fed = 0
     try:
         for piece in pieces:

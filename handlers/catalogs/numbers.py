@@ -17,6 +17,8 @@ SCALE: Final = 10_000
 PLACES: Final = 4
 LARGEST: Final = 10**12 * SCALE  # leaves room to multiply and to add without leaving 64 bits
 
+UNREADABLE: Final = "write digits and one decimal sign, such as 12.50"
+
 _BLANKS = " '\u00a0\u2009\u202f\u2019"  # what some countries write between thousands
 _NUMBER = re.compile(rf"([+-]?)([0-9.,{_BLANKS}]*[0-9][0-9.,{_BLANKS}]*)")
 _GROUPED = {sign: re.compile(rf"[0-9]{{1,3}}(?:[{re.escape(sign)}][0-9]{{3}})+") for sign in (*_BLANKS, ".", ",")}
@@ -34,7 +36,7 @@ def read(cell: str, decimal: str | None) -> Number:
     """The number in a trimmed, not blank cell. `decimal` is the sign that decides cells that can be read two ways."""
     match = _NUMBER.fullmatch(cell)
     if not match:
-        return Number(None, "R-NUMBER", "write digits and one decimal sign, such as 12.50")
+        return Number(None, "R-NUMBER", UNREADABLE)
     body = match[2]
     point = _point(body)
     if point == "?":

@@ -25,7 +25,8 @@ class Unpacked(Source):
     """What came out of a packed file: read like a claimed one, but nobody asks for its hash."""
 
     def __init__(self, packed: Source, descriptor: int) -> None:
-        super().__init__(b"/proc/self/fd/%d" % descriptor, packed.limits, packed.folder)
+        super().__init__(b"/proc/self/fd/%d" % descriptor, packed.limits, packed.folder, packed.moment)
+        self.beat = packed.beat
         weakref.finalize(self, os.close, descriptor)
 
     def add(self, chunk: bytes) -> None:

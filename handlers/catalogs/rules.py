@@ -24,13 +24,13 @@ class Checker:
         decimal = numbers.decimal(rules, seen)
         mixed = any(seen.get(sign, False) for sign in (".", ",") if sign != decimal)
         self._columns = [
-            Column(name, plan.header[place], str(place), readings.of(name, place, decimal, mixed), {})
+            Column(name, plan.sent(place), str(place), readings.of(name, place, decimal, mixed), {})
             for place, name in sorted(plan.columns.items())
             if name != "sku"
         ]
         quick = [(column.reading.quick, column.name) for column in self._columns]
         self._quick = [expression.alias(name) for expression, name in quick if expression is not None]
-        self._key = plan.header[plan.key]
+        self._key = plan.sent(plan.key)
         self._extra = sorted(column.name for column in self._columns if ":" in column.name)
 
     def forget(self) -> None:
@@ -40,6 +40,11 @@ class Checker:
 
     def check(self, rows: pl.DataFrame) -> Checked:
         """Apply every rule to every row; see `daemon.records.Checked` for what comes out."""
+        beside = 0
+        if self._plan.products:
+            height = rows.height
+            rows = rows.filter(~rows["_aside"])
+            beside = height - rows.height
         faults = Faults()
         bulk = rows.height >= _BULK
         quick = rows.select(self._quick) if bulk else rows
@@ -47,12 +52,15 @@ class Checker:
         units: dict[int, str] = {}
         for column in self._columns:
             raw = rows[column.place]
+            told = len(faults)
             if not bulk:
                 values[column.name] = read_each(column, raw, faults, units)
             elif column.reading.quick is None:
                 values[column.name] = read_distinct(column, raw, faults)
             else:
                 values[column.name] = read_rest(column, raw, quick[column.name], faults, units)
+            if len(faults) > told:
+                self._trace(column, rows, faults)
         known = rows["_known"]
         full = rows["_cells"].null_count() == rows.height
         ragged = same(False, rows.height, pl.Boolean) if full else rows["_cells"].is_not_null()
@@ -68,7 +76,24 @@ class Checker:
         self._sku(rows, ragged if action is None else ragged | (action == "ignore").fill_null(False), faults)
         self._cells(rows, ragged, faults)
         self._default(values, known)
-        return self._result(rows, values, operation, ignored, faults)
+        return self._result(rows, values, operation, ignored, faults, beside)
+
+    def _trace(self, column: Column, rows: pl.DataFrame, faults: Faults) -> None:
+        """Name each fault of an appended column by the sender's column that its cell was taken from."""
+        origins = self._plan.origins.get(int(column.place), ())
+        if len(origins) < 2:
+            return
+        at = faults.rows()
+        cells = rows[column.place].gather(at).to_list()
+        sent = [rows[str(origin)].gather(at).to_list() for origin in origins]
+        names = [
+            next(
+                (self._plan.header[origin] for origin, own in zip(origins, row, strict=True) if cell in own),
+                column.sent,
+            )
+            for cell, *row in zip(cells, *sent, strict=True)
+        ]
+        faults.rename(names)
 
     def _operation(
         self, rows: pl.DataFrame, action: pl.Series | None, ragged: pl.Series, faults: Faults
@@ -151,15 +176,16 @@ class Checker:
         operation: pl.Series,
         ignored: pl.Series | None,
         faults: Faults,
+        beside: int,
     ) -> Checked:
         if self._extra:
             values["extra"] = self._packed(values)
         out = [rows["_line"], operation.alias("_op"), rows["_key"].alias("sku")]
         out += [values[name].alias(name) for name in self._plan.fields]
         frame = pl.DataFrame(out)
-        told = faults.all()
+        told = faults.all(once=bool(self._plan.origins))  # a cell of the sender may fill two columns of ours
         if ignored is None and told.is_empty():
-            return Checked(frame, _NOTHING_TOLD, 0)
+            return Checked(frame, _NOTHING_TOLD, beside)
         rejected = told.filter(told["code"].is_in(_ERRORS))["row"] if len(told) else told["row"]
         count = 0
         if ignored is not None or len(rejected):
@@ -171,14 +197,14 @@ class Checker:
                 drop |= ignored
             frame = frame.filter(~drop)
         lines = rows["_line"].gather(told["row"])
-        return Checked(frame, pl.DataFrame([lines, told["field"], told["code"], told["detail"]]), count)
+        return Checked(frame, pl.DataFrame([lines, told["field"], told["code"], told["detail"]]), beside + count)
 
     def _packed(self, values: dict[str, pl.Series]) -> pl.Series:
         """The open columns of each row as one JSON object; in mode partial without those that are blank."""
         texts = []
         for name in self._extra:
             column = values.pop(name)
-            texts.append((_plain(column) if name.startswith("price:") else column.cast(pl.String)).alias(name))
+            texts.append((plain(column) if name.startswith("price:") else column.cast(pl.String)).alias(name))
         frame = pl.DataFrame(texts)
         if self._rules.mode != "partial":
             return frame.select(pl.struct(self._extra).struct.json_encode()).to_series()
@@ -201,7 +227,7 @@ def _choose(where: pl.Series, then: str, otherwise: str) -> pl.Series:
     return pl.select(pl.when(where).then(pl.lit(then)).otherwise(pl.lit(otherwise))).to_series()
 
 
-def _plain(amounts: pl.Series) -> pl.Series:
+def plain(amounts: pl.Series) -> pl.Series:
     """Ten-thousandths as decimal text."""
     distinct = amounts.drop_nulls().unique().to_list()
     texts = [numbers.text(amount) for amount in distinct]

@@ -29,7 +29,13 @@ _BUILT_IN: Final = {
 _SILENT = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]')  # what a format shows as it stands, or colours
 
 
-class Thousandth(str):
+class Number(str):
+    """A cell that is a number with decimal places: its point is the workbook's, no sign of how people write theirs."""
+
+    __slots__ = ()
+
+
+class Thousandth(Number):
     """A number with three decimal places, of which rules for text could think that they are thousands."""
 
     __slots__ = ()
@@ -39,10 +45,21 @@ class Thousandth(str):
         return f"{self[:-1]}0%" if self.endswith("%") else f"{self}0"
 
 
+class Power(Thousandth):
+    """A number written with powers of ten, as it stands in JSON: only a column of numbers may read it so."""
+
+    __slots__ = ()
+
+    def unmistakable(self) -> str:
+        """The same number written out, as far as that can be read."""
+        number = Decimal(self) if len(self) <= _LONGEST else Decimal("inf")
+        return f"{number:f}" if number and abs(number.adjusted()) <= _LONG else str(self)
+
+
 def plain(value: str) -> str:
     """A number to 15 digits, without powers of ten as far as that can be read; what is no number stays."""
     if len(value) < 16 and _PLAIN.fullmatch(value):
-        return Thousandth(value) if value[-4:-3] == "." and value.lstrip("-")[:2] != "0." else value
+        return _number(value)
     return _spelt(value)
 
 
@@ -65,7 +82,13 @@ def _written(number: Decimal) -> str:
     if not -_LONG <= number.adjusted() <= _LONG:
         return f"{number:E}"
     text = f"{number:f}"
-    return Thousandth(text) if text[-4:-3] == "." and text.lstrip("-")[:2] != "0." else text
+    return _number(text)
+
+
+def _number(text: str) -> str:
+    if "." not in text:
+        return text
+    return Thousandth(text) if text[-4:-3] == "." and text.lstrip("-")[:2] != "0." else Number(text)
 
 
 def percent(value: str) -> str:
@@ -73,7 +96,7 @@ def percent(value: str) -> str:
     if number is None:
         return value
     text = _written(number.scaleb(2))
-    return Thousandth(text + "%") if isinstance(text, Thousandth) else text + "%"
+    return type(text)(text + "%")
 
 
 def padded(digits: int, value: str) -> str:

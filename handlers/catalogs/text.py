@@ -4,11 +4,12 @@ import codecs
 import csv
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from daemon.messages import Rules
 from daemon.records import Opened, Source
-from handlers.catalogs import lines
+from handlers.catalogs import lines, synonyms
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.delimited import BLOCK, Dialect, Header, Records
 from handlers.catalogs.feed import Feed
@@ -36,10 +37,10 @@ class _Candidate(NamedTuple):
     dialect: Dialect
 
 
-def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK, fits: Fits = fit) -> Opened:
+def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK, fits: Fits | None = None) -> Opened:
     """Find encoding, dialect and header of a delimited text file; its records are read while they are asked for.
 
-    `fits` says how well a line serves as the header.
+    `fits` says how well a line serves as the header; None: as that of a catalog, by our layouts and the account's own.
     `block` bytes are parsed at a time, at least four cells of the largest size; a record must not be longer.
     Raises Refused: F-EMPTY, F-ENCODING, F-NUL, F-COLUMNS, H-NO-COLUMNS, H-NO-HEADER; while records are read also
     F-QUOTE, F-CELL-SIZE, F-ROWS, F-NO-ROWS.
@@ -50,7 +51,7 @@ def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK, fits: Fi
         head = feed.peek(_HEAD)
         if not head.strip():
             raise refusal("F-EMPTY")
-        header = _header(head, suffix, fits)
+        header = _header(head, suffix, fits or partial(fit, mappings=rules.mappings))
         if len(header.cells) > source.limits.columns:
             raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header.cells))
     except BaseException:
@@ -93,14 +94,17 @@ def _header(head: bytes, suffix: str, fits: Fits) -> Header:
     physical = lines.LINE.findall(whole)
     asked = _asked(physical[0])
     best = _Candidate(Fit(False, -1), 0, [], 0, Dialect(asked, ""))
+    tried: list[list[str]] = []
     for dialect in _dialects(whole, asked, suffix):
         records = [_record(physical, place, dialect) for place in range(bool(asked), min(_FIRST, len(physical)))]
+        tried += [cells for cells, _ in records]
         if best.fit < Fit(True, max((len(cells) for cells, _ in records), default=0)):  # else not if it knew every name
             best = max(best, _candidate(records, bool(asked), dialect, fits), key=lambda found: found.fit)
     if not best.fit.required:
         if best.fit.known <= 0:
-            raise refusal("H-NO-COLUMNS")
-        raise refusal("H-NO-HEADER", value=", ".join(name.strip() for name in best.cells)[:200])
+            raise refusal("H-NO-COLUMNS", header=synonyms.likeliest(tried))
+        shown = ", ".join(name.strip() for name in best.cells)[:200]
+        raise refusal("H-NO-HEADER", value=shown, header=synonyms.likeliest(tried))
     below = best.place + best.taken
     end = len("".join(physical[:below]).encode())
     return Header(tuple(best.cells), best.place + 1, best.dialect, end, below + 1)

@@ -20,6 +20,18 @@ class Faults:
     def __init__(self) -> None:
         self._parts: list[pl.DataFrame] = []
 
+    def __len__(self) -> int:
+        """How often any were added."""
+        return len(self._parts)
+
+    def rows(self) -> pl.Series:
+        """The rows of those that were added last."""
+        return self._parts[-1]["row"]
+
+    def rename(self, fields: Sequence[str]) -> None:
+        """Give those that were added last other fields."""
+        self._parts[-1] = self._parts[-1].with_columns(field=pl.Series(fields, dtype=pl.String))
+
     def add(
         self, rows: pl.Series, field: str, codes: str | Sequence[str | None], details: Sequence[str | None] = ()
     ) -> None:
@@ -36,11 +48,12 @@ class Faults:
         """Forget what was noted for these rows (True: spared)."""
         self._parts = [part.filter(~rows.gather(part["row"])) for part in self._parts]
 
-    def all(self) -> pl.DataFrame:
-        """In the order of the rows, those of one row in the order of its columns."""
+    def all(self, once: bool = False) -> pl.DataFrame:
+        """In the order of the rows, those of one row in the order of its columns; `once`: none twice."""
         if not self._parts:
             return _NO_FAULTS
-        return pl.concat(self._parts).sort("row", maintain_order=True)
+        told = pl.concat(self._parts) if len(self._parts) > 1 else self._parts[0]
+        return (told.unique(maintain_order=True) if once else told).sort("row", maintain_order=True)
 
 
 class Column(NamedTuple):

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from daemon.messages import Limits, Rules
 from daemon.records import Opened, Source
-from handlers.catalogs import layouts, lines
+from handlers.catalogs import evidence, layouts, lines, synonyms
 from handlers.catalogs.codes import refusal
 from handlers.catalogs.parts import Place, Workbook
 from handlers.catalogs.sheets import FIRST, Row, Sheet
-from handlers.catalogs.shown import Thousandth
+from handlers.catalogs.shown import Number, Thousandth
 
 SUFFIXES: Final = (".xlsx",)
 
@@ -50,21 +50,21 @@ def workbook(source: Source, suffix: str, rules: Rules) -> Opened:
     others = []
     for place in book.sheets:
         begun = _begin(book, place)
-        found = None if chosen else _header(begun)
+        found = None if chosen else _header(begun, rules)
         if found is not None:
             chosen = begun, found
         elif begun.first:
             others.append(place.name)
             heads += [cells for _, cells in begun.first]
     if chosen is None:
-        raise _headless(heads)
+        raise _headless(heads, rules)
     begun, found = chosen
     line, header = begun.first[found][0], tuple(begun.first[found][1])
     if len(header) > source.limits.columns:
         raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header))
-    records = _Records(begun, header, line, source.limits).batches(begun.first[found + 1 :])
+    records = _Records(begun, header, line, source.limits, rules).batches(begun.first[found + 1 :])
     faults: list[Warned] = [(line, "", "H-OTHER-SHEETS", ", ".join(others)[:1000])] if others else []
-    return Opened(header, line, "", "utf-8", records, tuple(faults))
+    return Opened(header, line, "", "utf-8", records, tuple(faults), format="xlsx")
 
 
 def _begin(book: Workbook, place: Place) -> _Begun:
@@ -82,21 +82,22 @@ def _begin(book: Workbook, place: Place) -> _Begun:
     return _Begun(place, sheet, first, rest)
 
 
-def _header(begun: _Begun) -> int | None:
+def _header(begun: _Begun, rules: Rules) -> int | None:
     """Which of the first rows is the header."""
     for place, (number, cells) in enumerate(begun.first):
-        if number <= FIRST and layouts.fit(cells).required:
+        if number <= FIRST and layouts.fit(cells, rules.mappings).required:
             return place
     return None
 
 
-def _headless(heads: Sequence[list[str]]) -> Exception:
-    best = max(heads, key=lambda cells: layouts.fit(cells).known, default=None)
+def _headless(heads: Sequence[list[str]], rules: Rules) -> Exception:
+    best = max(heads, key=lambda cells: layouts.fit(cells, rules.mappings).known, default=None)
     if best is None:
         return refusal("F-EMPTY")
-    if not layouts.fit(best).known:
-        return refusal("H-NO-COLUMNS")
-    return refusal("H-NO-HEADER", value=", ".join(name.strip() for name in best)[:200])
+    if not layouts.fit(best, rules.mappings).known:
+        return refusal("H-NO-COLUMNS", header=synonyms.likeliest(heads))
+    shown = ", ".join(name.strip() for name in best)[:200]
+    return refusal("H-NO-HEADER", value=shown, header=synonyms.likeliest(heads))
 
 
 def _trimmed(cells: list[str]) -> list[str]:
@@ -109,12 +110,13 @@ def _trimmed(cells: list[str]) -> list[str]:
 class _Records:
     """The rows below the header, as batches."""
 
-    def __init__(self, begun: _Begun, header: tuple[str, ...], line: int, limits: Limits) -> None:
+    def __init__(self, begun: _Begun, header: tuple[str, ...], line: int, limits: Limits, rules: Rules) -> None:
         self._sheet, self._rest = begun.sheet, begun.rest
         self._line, self._limits = line, limits
         self._width = len(header)
-        columns = layouts.recognise(header, line).columns
-        self._exact = [place for place, name in columns.items() if name.partition(":")[0] in _NUMBERS]
+        plan = layouts.recognise(header, line, rules.mappings)
+        numbers = [place for place, name in plan.columns.items() if name.partition(":")[0] in _NUMBERS]
+        self._exact = sorted({origin for place in numbers for origin in plan.made_of(place)})
         names = [(str(place), pa.string()) for place in range(self._width)]
         beside = [("_line", pa.uint32()), ("_cells", pa.uint32()), ("_surplus", pa.string())]
         self._schema = pa.schema([*names, *beside])
@@ -125,8 +127,9 @@ class _Records:
         numbers: list[int] = []
         surplus: dict[int, list[str]] = {}
         size = total = 0
-        texts = self._sheet.texts
-        for number, cells in itertools.chain(first, ((row.number, texts(row)) for row in self._rest)):
+        read = self._sheet.texts
+        texts: list[str] = []  # in which somebody wrote a decimal sign
+        for number, cells in itertools.chain(first, ((row.number, read(row)) for row in self._rest)):
             if len(cells) > self._width:
                 if any(cells[self._width :]):
                     surplus[len(rows)] = _trimmed(cells[self._width :])
@@ -138,6 +141,8 @@ class _Records:
                 cell = cells[place]
                 if isinstance(cell, Thousandth):
                     cells[place] = cell.unmistakable()
+                elif not isinstance(cell, Number) and ("." in cell or "," in cell):
+                    texts.append(cell)
             rows.append(cells)
             numbers.append(number)
             total += 1
@@ -145,15 +150,17 @@ class _Records:
             if total > self._limits.rows:
                 raise refusal("F-ROWS", value=self._limits.rows)
             if len(rows) == _ROWS or size > _BYTES:
-                yield self._batch(rows, numbers, surplus)
-                rows, numbers, surplus, size = [], [], {}, 0
+                yield self._batch(rows, numbers, surplus, texts)
+                rows, numbers, surplus, texts, size = [], [], {}, [], 0
         if rows:
-            yield self._batch(rows, numbers, surplus)
+            yield self._batch(rows, numbers, surplus, texts)
         self._refuse_unsure()
         if not total:
             raise refusal("F-NO-ROWS")
 
-    def _batch(self, rows: list[list[str]], numbers: list[int], surplus: dict[int, list[str]]) -> pa.RecordBatch:
+    def _batch(
+        self, rows: list[list[str]], numbers: list[int], surplus: dict[int, list[str]], texts: list[str]
+    ) -> pa.RecordBatch:
         columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
         for column in columns:
             self._refuse_cells(column, numbers)
@@ -164,7 +171,11 @@ class _Records:
         encoded = {place: msgspec.json.encode(cells).decode() for place, cells in surplus.items()}
         more = [encoded.get(place) for place in range(len(rows))]
         beside = [pa.array(numbers, pa.uint32()), pa.array(counts, pa.uint32()), pa.array(more, pa.string())]
-        return pa.RecordBatch.from_arrays([*columns, *beside], schema=self._schema)
+        told = pa.array(texts, pa.string())
+        signs = "".join(sign for sign in evidence.SIGNS if evidence.shows(told, sign))
+        return pa.RecordBatch.from_arrays(
+            [*columns, *beside], schema=self._schema.with_metadata({evidence.TEXTS: signs})
+        )
 
     def _refuse_cells(self, column: pa.Array, numbers: list[int]) -> None:
         limit = self._limits.cell

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import msgspec
 
 from daemon.commands.command import Answer, Desk, Name, Together, command
+from daemon.dangers import unguarded_text
 from daemon.errors import Code, Refused
 
 Text = Annotated[str, msgspec.Meta(max_length=200, description="a text of at most 200 characters")]
@@ -54,7 +55,9 @@ def mapping(desk: Desk, *, layout: Name, rows: Together[Column]) -> Answer:
             raise Refused("C-FIELD", _TEXTS["C-FIELD"].format(field=field[:40]))
         if not row.column and row.value is None:
             raise _contradiction("a row has neither `column` nor `value`")
-        columns.append((row.column, field, row.value))
+        columns.append(
+            (unguarded_text(row.column), field, row.value)
+        )  # the drafted file guards what a spreadsheet would run
     _refuse_doubled(columns)
     desk.map(layout, columns)
     return Answer(layout, data={"columns": len(columns)})

@@ -30,8 +30,10 @@ CATALOG = (
 class Site:
     """A daemon that runs, and the folders of one account as its people see them."""
 
-    def __init__(self, root: Path, more: str = "") -> None:
+    def __init__(self, root: Path, more: str = "", account: str = "") -> None:
         self.config = write_config(root, more=more)
+        text = self.config.read_text(encoding="utf-8")
+        self.config.write_text(text.replace("[accounts.acme]", f"[accounts.acme]\n{account}"), encoding="utf-8")
         self.root = root / "drop" / "acme"
         self.inbox = self.root / "inbox" / "catalog"
         self.outbox = self.root / "outbox"
@@ -191,7 +193,8 @@ BAD = {
     "unknown.bin": (b"sku,title\nX,a\n", "F-FORMAT"),
     "lone-quote.csv": (b'sku,title\nX,"a\n' + b"Y,b\n" * 50, "F-QUOTE"),
     "all-wrong.csv": (b"sku,title,price\nX,Lamp,abc\n", "F-NO-ROW-TAKEN"),
-    "replaced.replace.csv": (b"sku,title\nX,Lamp\n", "F-MODE"),
+    "replaced.replace.csv": (b"sku,title,price\nX,Lamp,abc\n", "F-NO-ROW-TAKEN"),
+    "ignored.replace.csv": (b"sku,title,action\nX,Lamp,ignore\n", "F-NOTHING-REPLACED"),
 }
 
 

@@ -78,3 +78,31 @@ def test_two_daemons_share_the_work_and_the_one_that_lives_takes_over(config: Pa
     assert len({line["file_name"] for line in lines}) == len(lines) == 40
     assert all(line["created"] == line["rows"] for line in lines)
     assert list((config.parent / "drop/acme/.taken").iterdir()) == []
+
+
+def test_a_replace_withdraws_or_holds_and_what_is_held_is_released(config: Path) -> None:
+    inbox = config.parent / "drop/acme/inbox/catalog"
+    (inbox / "all.csv").write_text("sku,title\n" + "".join(f'"A""{n:05}",T\n' for n in range(50_000)))
+    assert Daemon(config, "--once").wait() == 0
+    (inbox / "most.replace.csv").write_text("sku,title\n" + "".join(f'"A""{n:05}",T\n' for n in range(1, 49_000)))
+    assert Daemon(config, "--once").wait() == 0
+    rows = "".join(f'"A""{n:05}",T,{"delete" if n == 9 else ""}\n' for n in range(10))
+    (inbox / "few.replace.csv").write_text("sku,title,action\n" + rows)
+    assert Daemon(config, "--once").wait() == 0
+    (inbox / "since.csv").write_text("sku,title\n" + '"A""00010",T\n"A""00011",\n')
+    assert Daemon(config, "--once").wait() == 0
+    _, most, few, since = history(config)
+    assert (most["outcome"], most["unchanged"], most["withdrawn"]) == ("ok", "48999", "1001")
+    assert (few["outcome"], few["updated"], few["unchanged"], few["ignored"]) == ("held", "1", "8", "1")
+    assert (since["unchanged"], since["rejected"]) == ("1", "1")
+    (path,) = (config.parent / "drop/acme/outbox/errors").glob("*.held.csv")
+    assert len(held := read_csv(path)) == 48_991
+    assert {"sku": 'A"00009', "removal": "delete"} in held
+    command = [sys.executable, "-m", "daemon.cli", "--config", str(config), "do", "upload.release", few["upload_id"]]
+    assert run([*command, "--account", "acme"], capture_output=True, check=False).returncode == 0
+    engine = create_engine(config.read_text().split('database = "')[1].split('"')[0])
+    with engine.connect() as connection:
+        counted = connection.exec_driver_sql("select count(withdrawn), count(deleted_at), count(*) from item").one()
+        left = connection.exec_driver_sql("select count(*) from withdrawal").scalar_one()
+    engine.dispose()
+    assert (tuple(counted), left) == ((49_988, 1, 50_000), 0)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import polars as pl
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from daemon.errors import Refused
 from daemon.messages import Rules
-from daemon.records import Checked, Opened, Plan, Source
+from daemon.records import Checked, Opened, Plan, Source, Translated
 
 _MARKS = ("_line", "_severity", "_codes", "_fields", "_messages")
 _BATCH = 7  # records in a batch: small, so that small files have many
@@ -38,6 +38,14 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
 def observe(batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:
     if "comma" in plan.header:
         seen["comma"] = True
+
+
+def others(batch: pa.RecordBatch, plan: Plan, rules: Rules) -> pl.Series | None:
+    return None
+
+
+def translate(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Translated:
+    raise NotImplementedError
 
 
 def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> Checked:
@@ -75,6 +83,14 @@ def check(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -
         "_line", operation.alias("_op"), pl.col("_key").alias("sku"), *fields
     )
     return Checked(good, faults, int((good["_op"] == "none").sum()))
+
+
+def restate(rows: pl.DataFrame, plan: Plan, rules: Rules, seen: dict[str, bool]) -> pl.DataFrame:
+    return rows
+
+
+def draft(header: Sequence[str], stem: str) -> list[list[str]]:
+    return [["layout", "column"], *([stem, name] for name in header)]
 
 
 def severity(code: str) -> str:

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon import answers, checking, spool
+from daemon.answers import rows as rows_module
+from daemon.faults import FAULTS, pack
 from daemon.guards import guarded
 from daemon.messages import Block, Check, Limits, Read, Render, Rendered, Rules
 from daemon.records import Catalogs, Plan, Source
@@ -105,7 +107,7 @@ def test_only_the_first_warnings_are_listed(tmp_path: Path, monkeypatch: pytest.
 
 def test_many_runs_and_stretches_are_put_together_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "RUN_ROWS", 13)
-    monkeypatch.setattr(answers, "_ROWS", 4)
+    monkeypatch.setattr(rows_module, "ROWS", 4)
     rows = [[f"S{(row * 37) % 100:03}", "x", "bad" if row % 3 else "1"] for row in range(100)]
     file = write(tmp_path / "a.csv", [["sku", "title", "price"], *rows])
     read(file)
@@ -149,7 +151,7 @@ def test_reader_gets_back_the_cells_that_were_sent(tmp_path_factory: pytest.Temp
     sent, _ = _records(source)
     place, sink, rules = str(file.with_suffix(".spool")), Sink(), Rules()
     spool.read(Read(os.fsencode(file), ".csv", place, rules), REAL, sink)
-    faults = spool.pack(_all_wrong([line for line, _ in sent]))
+    faults = pack(_all_wrong([line for line, _ in sent]))
     answers.render(Render(place, [faults], os.fsencode(file.parent), rules), REAL, sink)
     back, plan = _records(Source(os.fsencode(file.parent / "errors.csv"), Limits()))
     assert plan.again
@@ -165,4 +167,4 @@ def _records(source: Source) -> tuple[list[tuple[int, tuple[str, ...]]], Plan]:
 
 
 def _all_wrong(lines: list[int]) -> pl.DataFrame:
-    return pl.DataFrame([(line, "price", "R-NUMBER", None) for line in lines], spool.FAULTS, orient="row")
+    return pl.DataFrame([(line, "price", "R-NUMBER", None) for line in lines], FAULTS, orient="row")

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from adbc_driver_manager import Error as DriverError
 
-from daemon import blocks, checking, spool
-from daemon.answers import unpack
+from daemon import blocks, checking
+from daemon.faults import FAULTS, pack, unpack
 from daemon.messages import Acknowledge, Block, Check, Reply, Rules
 from tests.daemon.test_spool import CATALOGS, Sink, read, write
 
@@ -103,6 +103,60 @@ def test_blocks_hold_so_many_keys_of_the_file_whatever_is_known(tmp_path: Path) 
         (2, 1, 9, True),
         (3, 0, 5, False),
     ]
+
+
+@pytest.mark.parametrize("first", range(1, 9))
+def test_what_stands_in_no_row_is_told_in_blocks_of_its_own_the_same_after_every_restart(
+    tmp_path: Path, first: int
+) -> None:
+    place = tmp_path / "a.spool"
+    read(write(tmp_path / "a.csv", [["sku", "title", "price"], *([f"S{row:02}", "x", "1"] for row in range(0, 50, 2))]))
+    known: dict[str, int | None] = dict.fromkeys(["A", *(f"S{row:02}" for row in range(60))])
+    keeping = Keeping()
+    checking.check(Check(str(place), Rules(), known, "sqlite", rows=10, missing=True), CATALOGS, keeping)
+    told = [block for block in keeping.told if isinstance(block, Block)]
+    assert [(block.number, block.known, block.missing) for block in told] == [
+        (1, 10, 0),
+        (2, 0, 10),
+        (3, 10, 0),
+        (4, 0, 10),
+        (5, 5, 0),
+        (6, 0, 10),
+        (7, 0, 6),
+    ]
+    assert [sku for (sku,) in keeping.written["missing"]] == [
+        "A",
+        *(f"S{row:02}" for row in range(1, 50, 2)),
+        *(f"S{row}" for row in range(50, 60)),
+    ]
+    later = Keeping()
+    job = Check(str(place), Rules(), known, "sqlite", first, 10, missing=True)
+    assert checking.check(job, CATALOGS, later).blocks == 7
+    again = [block for block in later.told if isinstance(block, Block)]
+    assert [(block.number, block.known, block.missing) for block in again] == [
+        (block.number, block.known, block.missing) for block in told[first - 1 :]
+    ]
+
+
+def test_rows_that_bring_nothing_still_name_their_sku_when_that_is_asked_for(tmp_path: Path) -> None:
+    rows = [
+        ["sku", "title", "price", "action"],
+        ["A", "x", "1", ""],
+        ["B", "x", "no", ""],
+        ["C", "x", "1", "ignore"],
+        ["D", "x", "1", "delete"],
+        ["E", "x", "no", ""],  # unknown
+        ["", "x", "1", ""],
+        ["F" * 200, "", "1", ""],
+    ]
+    read(write(tmp_path / "a.csv", rows))
+    keeping = Keeping()
+    known: dict[str, int | None] = dict.fromkeys("ABCD")
+    job = Check(str(tmp_path / "a.spool"), Rules(), known, "sqlite", missing=True, named=True)
+    checking.check(job, CATALOGS, keeping)
+    (block,) = [told for told in keeping.told if isinstance(told, Block)]
+    assert keeping.written["named"] == [("B",), ("C",)]
+    assert (block.named, block.missing, block.unreadable, block.rejected) == (2, 0, 2, 4)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "csv"])
@@ -212,5 +266,5 @@ def test_wide_records_make_smaller_blocks(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_faults_travel_as_an_arrow_stream() -> None:
-    frame = pl.DataFrame([(1, "price", "R-NUMBER", None)], schema=spool.FAULTS, orient="row")
-    assert unpack(spool.pack(frame)).equals(frame)
+    frame = pl.DataFrame([(1, "price", "R-NUMBER", None)], schema=FAULTS, orient="row")
+    assert unpack(pack(frame)).equals(frame)

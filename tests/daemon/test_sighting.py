@@ -145,7 +145,11 @@ def test_a_text_without_a_final_line_end_waits_ten_times_as_long_where_no_lease_
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [("a.csv", b"sku\n1", Hold.UNENDED), ("a.csv", b"sku\n1\n", Hold.UNTOLD), ("a.csv", b"", Hold.UNTOLD),
-     ("a.csv", "sku\n1\n".encode("utf-16"), Hold.UNTOLD), ("a.zip", b"PK", Hold.UNTOLD)],
+     ("a.csv", "sku\n1\n".encode("utf-16"), Hold.UNTOLD), ("a.zip", b"PK", Hold.UNTOLD),
+     ("a.json", b'[{"sku": "1"}', Hold.UNTOLD), ("a.json", b'[{"sku": "1"},', Hold.UNENDED),
+     ("a.json", b'[{"sku": "1"}]\n\n', Hold.UNTOLD), ("a.xml", b"<a><b/></a> ", Hold.UNTOLD),
+     ("a.xml", "<a></a>".encode("utf-16"), Hold.UNTOLD), ("a.XML", b"<a><b>x", Hold.UNENDED),
+     ("a.ndjson", b'{"sku": "1"}', Hold.UNENDED), ("a.jsonl", b'{"sku": "1"}\n', Hold.UNTOLD)],
 )  # fmt: skip
 def test_where_no_lease_can_be_had_the_last_byte_of_a_text_tells(
     folders: AccountFolders, inbox: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, expected: Hold

@@ -87,7 +87,7 @@ def test_file_written_to_while_it_is_read_is_declined(tmp_path: Path) -> None:
         with file.open("a") as late:
             late.write("B\n")
 
-    writing = SimpleNamespace(open=plain_catalogs.open, observe=observe)
+    writing = SimpleNamespace(open=plain_catalogs.open, observe=observe, others=plain_catalogs.others)
     declined = read(file, catalogs=writing)
     assert isinstance(declined, Declined)
     assert declined.code == "F-CHANGING"

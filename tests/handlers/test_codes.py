@@ -22,7 +22,7 @@ def test_a_code_is_complete_and_speaks_in_sentences(code: Code) -> None:
 
 def test_every_code_that_is_raised_or_reported_is_in_the_table() -> None:
     used = set()
-    for file in Path(catalogs.__file__).parent.glob("*.py"):
+    for file in Path(catalogs.__file__).parent.rglob("*.py"):
         used |= set(re.findall(r'"([FHR](?:-[A-Z]+)+)"', file.read_text(encoding="utf-8")))
     assert used == set(CODES)
 

@@ -325,3 +325,10 @@ def test_reading_in_bulk_gives_what_reading_cell_by_cell_gives(column: str, cell
     for cell, value in zip(cells, got, strict=True):
         if value is not None and value != reading.doubt:
             assert reading.read(cell.strip()) == (value, None, None, None)
+
+
+@pytest.mark.parametrize(("cell", "said"), [("five", "whole number"), ("5.5", "whole number"), ("1,2,3", "thousands")])
+def test_a_wrong_quantity_is_not_told_to_have_a_decimal_sign(check: Check, cell: str, said: str) -> None:
+    (detail,) = check(f'sku,title,quantity\na,t,"{cell}"\n').details
+    assert said in str(detail)
+    assert "decimal" not in str(detail)

@@ -148,7 +148,7 @@ def test_empty_lines_are_no_records_in_a_file_with_one_column(path: Path) -> Non
         (b"\xef\xbb\xbf \r\n\n", "F-EMPTY"),
         (b"sku,title", "F-NO-ROWS"),
         (b"sku,title\n\n,\n", "F-NO-ROWS"),
-        (b"name,colour\na,b\n", "H-NO-COLUMNS"),
+        (b"form,colour\na,b\n", "H-NO-COLUMNS"),
         (b"title,price\na,b\n", "H-NO-HEADER"),
         (b"\n" * 10 + b"sku,title\na,b\n", "H-NO-COLUMNS"),
         (b"sku,title\na,b\0\n", "F-NUL"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

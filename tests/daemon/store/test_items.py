@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon.model import Claim, Counts
+from daemon.model import Claim, Counts, End
 from daemon.store import Store
+from daemon.store.removals import KINDS
 from tests.factories import COLUMNS, make_block, make_process
 
 
@@ -18,12 +20,20 @@ class Applying:
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
         self.folder = folder
-        self.number = 0
-        self.counts = Counts()
         store.set_accounts("here", ["acme", "other"])
         store.enter("one", "here", "host", 1)
-        store.admit([make_process(1)])
-        self.held: Claim = store.claim("one")[0]
+        self.files = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """The next upload."""
+        if self.files:
+            self.store.settle([self.held], [End("ok")])
+        self.files += 1
+        self.number = 0
+        self.counts = Counts()
+        self.store.admit([make_process(self.files)])
+        self.held: Claim = self.store.claim("one")[0]
 
     def apply(self, *, columns: Sequence[str] = COLUMNS, partial: bool = False, **rows: Any) -> Counts:
         """Apply the next block; `rows` as for `make_block`."""
@@ -33,6 +43,14 @@ class Applying:
         brought = Counts(*(now - before for now, before in zip(astuple(so_far), astuple(self.counts), strict=True)))
         self.counts = so_far
         return brought
+
+    def remove(self) -> None:
+        """Judge and take away what the blocks so far have staged, as if they were all."""
+        self.store.judge(self.held, Decimal(1), step=self.number + 1, total=10, replace=False)
+        self.number += 2
+        while self.store.take(self.held, KINDS, step=self.number, total=10):
+            self.number += 1
+        self.counts = self.store.counts(self.held.id)
 
     def stored(self) -> dict[str, dict[str, Any]]:
         """The account's items by sku, without what is null."""
@@ -98,10 +116,14 @@ def test_a_null_in_extra_takes_the_key_away_and_others_stay(applying: Applying) 
 
 def test_a_deleted_item_is_unknown_and_nothing_of_it_stays_when_it_is_created_anew(applying: Applying) -> None:
     applying.apply(new=[row("a"), row("b")])
-    assert applying.apply(gone=["a", "nobody"]).deleted == 1
+    applying.begin()
+    brought = applying.apply(gone=["a", "nobody"])
+    assert (brought.rows, brought.ignored, brought.deleted) == (1, 1, 0)  # judged as a whole, after the last block
+    applying.remove()
+    assert (applying.counts.rows, applying.counts.deleted) == (2, 1)
     assert applying.stored().keys() == {"b"}
     assert applying.store.digests("acme", ["a"]) == {}
-    assert applying.apply(gone=["a"]).deleted == 0
+    assert applying.apply(gone=["a"]).ignored == 1
     assert (
         applying.apply(columns=["sku", "title", "digest"], new=[{"sku": "a", "title": "New", "digest": 9}]).created == 1
     )
@@ -151,3 +173,58 @@ def test_all_skus_are_exported_with_their_digests_in_key_order(applying: Applyin
 def test_asked_skus_alone_are_listed(applying: Applying) -> None:
     applying.apply(new=[row("a"), row("b"), row("c")])
     assert [item["sku"] for item in applying.store.items("acme", ["c", "a", "z"])] == ["a", "c"]
+
+
+SPARSE = ["sku", "title", "price", "quantity", "extra", "kept", "digest"]
+
+
+def sparse(sku: str, *kept: int, **fields: Any) -> dict[str, Any]:
+    """A row of a sparse block; `kept` are the positions of the fields that it leaves."""
+    return {"sku": sku, "extra": "{}", "kept": sum(1 << bit for bit in kept), "digest": 7} | fields
+
+
+def test_a_sparse_row_touches_its_own_fields_only(applying: Applying) -> None:
+    applying.apply(new=[row("a", extra='{"option:size":"L"}'), row("b"), row("c")])
+    counts = applying.apply(
+        columns=SPARSE,
+        known=[
+            sparse("a", 0, 1, quantity=5, extra='{"option:color":"red"}'),
+            sparse("b", 1, 2, title="New"),
+            sparse("c", 0),  # price and quantity are blank: cleared
+        ],
+    )
+    assert (counts.updated, counts.unchanged) == (3, 0)
+    stored = applying.stored()
+    assert (stored["a"]["title"], stored["a"]["price"], stored["a"]["quantity"]) == ("T", 10000, 5)
+    assert stored["a"]["extra"].replace(" ", "") in (
+        '{"option:size":"L","option:color":"red"}',
+        '{"option:color":"red","option:size":"L"}',
+    )
+    assert (stored["b"]["title"], stored["b"]["price"]) == ("New", 10000)
+    assert stored["c"].keys() & {"title", "price", "quantity"} == {"title"}
+
+
+def test_a_sparse_row_that_changes_nothing_is_unchanged_and_a_new_one_has_what_it_brings(applying: Applying) -> None:
+    applying.apply(new=[row("a", extra='{"option:size":"L"}')])
+    counts = applying.apply(
+        columns=SPARSE,
+        known=[sparse("a", 0, 2, price=10000)],
+        new=[sparse("n", 1, 2, title="N", extra='{"attribute:x":null}')],
+    )
+    assert (counts.created, counts.updated, counts.unchanged) == (1, 0, 1)
+    assert applying.stored()["n"] == {"account_id": 1, "sku": "n", "title": "N", "version": 2, "digest": 7}
+    assert applying.stored()["a"]["digest"] == 1
+
+
+def test_a_sparse_row_in_mode_partial_leaves_its_blanks_too(applying: Applying) -> None:
+    applying.apply(new=[row("a")])
+    assert applying.apply(columns=SPARSE, partial=True, known=[sparse("a", 0)]).unchanged == 1
+    assert applying.apply(columns=SPARSE, partial=True, known=[sparse("a", 0, quantity=3)]).updated == 1
+    assert (applying.stored()["a"]["price"], applying.stored()["a"]["quantity"]) == (10000, 3)
+
+
+def test_a_sparse_row_lifts_a_deleted_item_of_which_nothing_stays(applying: Applying) -> None:
+    applying.apply(new=[row("a")])
+    applying.apply(gone=["a"])
+    applying.apply(columns=SPARSE, new=[sparse("a", 1, title="Anew")])
+    assert applying.stored()["a"].keys() == {"account_id", "sku", "title", "version", "digest"}

@@ -1,0 +1,1 @@
+"""What shops and feeds export, turned into our columns: a module for each that takes more than a table."""
