@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
 FILES = ("upload", "retry", "commands")  # kinds of processes that are a file with a history line: catalogs, commands
 
+ARCHIVED = "archive:"  # before the path of an answer: the archive keeps it in the place of the file
+
 
 @dataclass(frozen=True, slots=True)
 class NewProcess:
@@ -56,6 +58,7 @@ class Claim:
     force: bool
     weight: int
     args: Mapping[str, Any] = field(default_factory=dict)
+    stop: str = ""  # "cancelled": somebody asked for its end
 
 
 @dataclass(slots=True)
@@ -112,6 +115,7 @@ class Finished(NamedTuple):
     source: str
     received_at: int
     answers: tuple[Answer, ...]
+    kind: str = "catalog"  # catalog | commands
     retried: bool = False  # it has no file of its own: it read that of an earlier upload
 
 

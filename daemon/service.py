@@ -24,15 +24,16 @@ from daemon.engine import Embedded, Waker
 from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
 from daemon.history import History
 from daemon.identifiers import ulid
-from daemon.instance import Instance, has_living
+from daemon.instance import Instance
 from daemon.intake import Intake, new_upload
 from daemon.outbox import Outbox
-from daemon.removals import Removals
+from daemon.performers import make_performers
 from daemon.store import Store, open_store
+from daemon.store.views import INBOX
 from daemon.trouble import Trouble
-from daemon.uploads import Uploads
+from daemon.waits import Waits
 from daemon.watch import Watch
-from daemon.worker import Performer, Worker
+from daemon.worker import Worker
 
 RENEW = 10  # seconds between renewals of the leases
 LOOK = 5  # seconds between looks for daemons that died
@@ -55,6 +56,7 @@ class Service:
         self.orphans = threading.Event()  # a daemon died: what it renamed but did not admit stands in .taken
         self.signals: set[int] = set()
         self.fault: BaseException | None = None
+        self.taking = True  # files from the inboxes
         self.trouble = Trouble(clock)
         self.store = prepare_store(config, clock)
         self.instance = Instance(self.data_dir, ulid(clock.now()))
@@ -63,13 +65,10 @@ class Service:
         self._open_accounts(config)
         self.engine = Embedded()
         self.children = Children(2)
-        self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail)
+        self.waits = Waits(clock)
+        self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail, self.waits)
         self.outbox = Outbox(self.store, self.accounts, self.history.wake)
-        uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
-        removals = Removals(self.store, self.stop)
-        self.performers: dict[str, Performer] = {
-            "upload": uploads, "retry": uploads, "release": removals, "discard": removals
-        }  # fmt: skip
+        self.performers = make_performers(self.store, self.accounts, self.data_dir, self.stop, self.engine.hint)
         self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
 
     def _open_accounts(self, config: Config) -> None:
@@ -90,7 +89,12 @@ class Service:
         roots = {name: Path(os.fsdecode(account.folders.root)) for name, account in opened.items()}
         self.watch = Watch(roots, self.hint, self.clock)
 
-    def run(self, *, once: bool = False) -> int:
+    def work_off(self, is_done: Callable[[], bool]) -> int:
+        """Work like a daemon until `is_done`, but take no files. Returns the exit code."""
+        self.taking = False
+        return self.run(once=True, is_done=is_done)
+
+    def run(self, *, once: bool = False, is_done: Callable[[], bool] | None = None) -> int:
         """Work until a signal (or, `once`, until all that is there is handled). Returns the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda given, _frame: self.signals.add(given))  # nothing else is safe in a handler
@@ -108,7 +112,7 @@ class Service:
         try:
             while not self.stop.is_set():
                 pause = self.turn()
-                if once and pause > 0 and self._is_done():
+                if once and pause > 0 and (is_done or self._is_done)():
                     break
                 self.wanted.wait(min(pause, 0.2 if once else 1.0))
         finally:
@@ -125,15 +129,21 @@ class Service:
             self._try(self.reload)
         self._try(self.children.turn)
         self.watch.turn()
-        if self.orphans.is_set():
+        if self.orphans.is_set() and self.taking:
             self.orphans.clear()
             self._try(self.intake.recover)
         if self.outbox.owing.is_set():
             self._try(self.outbox.turn)
-        self.intake.paused(self.trouble.reason())
-        pause = self._try(self.intake.turn)
+        pause = self._try(self._take) if self.taking else 1.0
         self.engine.hint()
         return 1.0 if pause is None else pause
+
+    def _take(self) -> float:
+        self.intake.paused(self.trouble.reason())
+        pause = self.intake.turn()
+        for account in self.waits.look(self.intake.waiting()):
+            self.store.commands.mark_view(account, INBOX)
+        return pause
 
     def reload(self) -> None:
         """SIGHUP: read the configuration again; one with a fault changes nothing. Raises Surroundings."""
@@ -256,11 +266,6 @@ def drop(config: Config, store: Store, account: str, file: Path, *, manual: bool
     claimed = owner.folders.taken.place(file, "manual" if manual else "catalog", ulid(clock.now()))
     store.admit([replace(new_upload(account, claimed), via="cli", force=force)])
     return claimed.upload_id
-
-
-def is_served(config: Config, store: Store, site: str) -> bool:
-    """Whether a daemon of this site lives. Raises Surroundings."""
-    return has_living(Path(config.data_dir), [each for each in store.list_instances() if each["site"] == site])
 
 
 def read_site(data_dir: Path) -> str:

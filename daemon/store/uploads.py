@@ -69,7 +69,9 @@ def list_finished(
     for row in connection.execute(wanted.order_by(answer.c.path)):
         staged.setdefault(row.process_id, []).append(Answer(row.staged, row.path))
     return [
-        Finished(row.id, row.account, row.name, row.source, row.received_at, answers, row.retry_of is not None)
+        Finished(
+            row.id, row.account, row.name, row.source, row.received_at, answers, row.kind, row.retry_of is not None
+        )
         for row in rows
         for answers in [tuple(staged.get(row.id, ()))]
     ]
