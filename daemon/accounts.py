@@ -1,16 +1,23 @@
 """An account as the daemon works with it: its configuration, its folders, how its files are read."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from pydantic import ValidationError
 
-from daemon import __version__
+from daemon import __version__, messages
+from daemon.commands.codes import refusal
 from daemon.config import AccountConfig, Config
 from daemon.folders import AccountFolders
 from daemon.messages import Limits, Rules
 
+OWN_KEYS = (  # what an account may set itself: account.set
+    "currency", "decimal", "delimiter", "encoding", "errors", "language", "tax_included", "timezone", "weight_unit",
+)  # fmt: skip
+COMMAND_LIMITS = Limits(bytes=5 << 20, rows=10_000, columns=500, cell=1 << 16, unpacked=64 << 20)
 MODES = ("merge", "partial", "replace")
 
 
@@ -24,16 +31,23 @@ class Account:
     settle: float  # seconds
     incomplete_after: float  # seconds
     limits: Limits
+    mappings: tuple[messages.Mapping, ...] = ()  # layouts of its own
+
+    def as_set(self, keys: Mapping[str, str], mappings: tuple[messages.Mapping, ...]) -> "Account":
+        """The account with what it has set itself (`store.commands.own`), which wins over the configuration."""
+        if not keys and not mappings:
+            return self
+        config = self.config.model_copy(update={key: check_key(key, value) for key, value in keys.items()})
+        return replace(self, config=config, mappings=mappings)
 
     @property
     def markers(self) -> bool:
         """Whether a file is whole only when its marker is there."""
         return self.config.markers
 
-    @property
-    def limit_bytes(self) -> int:
-        """The size of the largest file that is taken."""
-        return self.limits.bytes
+    def limit_of(self, source: str) -> int:
+        """The size of the largest file that is taken from this inbox."""
+        return min(self.limits.bytes, COMMAND_LIMITS.bytes) if source == "commands" else self.limits.bytes
 
     def rules_for(self, name: bytes, source: str) -> Rules:
         """How this file is read.
@@ -51,11 +65,25 @@ class Account:
             weight_unit=config.weight_unit,
             encoding=config.encoding,
             delimiter=config.delimiter,
+            mappings=self.mappings,
         )
 
     def rules_version(self, rules: Rules) -> str:
         """Changes whenever the same file could be read to another result."""
         return hashlib.sha256(msgspec.msgpack.encode((rules, __version__))).hexdigest()[:16]
+
+
+def check_key(key: str, text: str) -> object:
+    """The value of one of OWN_KEYS as the configuration knows it. Raises Refused C-VALUE."""
+    field = AccountConfig.model_fields[key]
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    value: object = words.get(text.lower(), text) if field.annotation is bool else text
+    if key == "delimiter" and text in ("tab", "\\t"):
+        value = "\t"
+    try:
+        return getattr(AccountConfig.model_validate({key: value}), key)
+    except ValidationError:
+        raise refusal("C-VALUE", key, field.description) from None
 
 
 def read_tokens(name: bytes) -> tuple[str, bool]:

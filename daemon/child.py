@@ -18,6 +18,7 @@ from adbc_driver_manager import Error as DriverError
 
 from daemon import answers, checking, held, parts, spool
 from daemon.channel import Channel, Hangup
+from daemon.commands import reading
 from daemon.errors import Refused
 from daemon.messages import (
     Acknowledge,
@@ -31,6 +32,7 @@ from daemon.messages import (
     Limits,
     List,
     Read,
+    ReadCommands,
     Ready,
     Render,
     Reply,
@@ -39,6 +41,7 @@ from daemon.messages import (
     Stopped,
     Twins,
     Unspooled,
+    Work,
 )
 from daemon.records import Catalogs
 from daemon.spool import Desk, Lost
@@ -98,14 +101,14 @@ def main(descriptor: int, daemon: int) -> None:
         while True:
             job = channel.receive()
             # Acknowledge and Stop may come in after their job has ended
-            if isinstance(job, Read | Check | Render | Draft | List):
+            if isinstance(job, Work):
                 channel.send(answer(job, catalogs, Wire(channel)))
                 kept = _give_back(kept)
     except Hangup:
         return
 
 
-def answer(job: Read | Check | Render | Draft | List, catalogs: Catalogs, desk: Desk) -> Reply:
+def answer(job: Work, catalogs: Catalogs, desk: Desk) -> Reply:
     """Do one job; its last message. Raises nothing but Hangup."""
     try:
         return _work(job, catalogs, desk)
@@ -126,11 +129,13 @@ def answer(job: Read | Check | Render | Draft | List, catalogs: Catalogs, desk: 
         )
 
 
-def _work(job: Read | Check | Render | Draft | List, catalogs: Catalogs, desk: Desk) -> Reply:
+def _work(job: Work, catalogs: Catalogs, desk: Desk) -> Reply:
     if isinstance(job, Read):
         return spool.read(job, catalogs, desk)
     if isinstance(job, Check):
         return checking.check(job, catalogs, desk)
+    if isinstance(job, ReadCommands):
+        return reading.read(job, catalogs, parts.commands())
     if isinstance(job, Draft):
         return answers.draft(job, catalogs)
     if isinstance(job, List):

@@ -11,21 +11,7 @@ from threading import Condition
 
 from daemon.channel import Channel, Hangup
 from daemon.errors import ChildDied
-from daemon.messages import (
-    Acknowledge,
-    AskTwins,
-    Block,
-    Check,
-    Draft,
-    List,
-    Progress,
-    Read,
-    Ready,
-    Render,
-    Reply,
-    Stop,
-    Twins,
-)
+from daemon.messages import Acknowledge, AskTwins, Block, Progress, Ready, Reply, Stop, Twins, Work
 
 HANG = 600.0  # seconds without a message, while we wait for one
 _START = 120.0
@@ -77,7 +63,7 @@ class Child:
         if not isinstance(self._receive(seconds), Ready):
             raise self._death("It did not say that it is ready")
 
-    def ask(self, job: Read | Check | Render | Draft | List) -> Iterator[Reply]:
+    def ask(self, job: Work) -> Iterator[Reply]:
         """Send a job and yield what comes back, its answer last.
 
         Raises ChildDied when the child ends, or is ended because it was silent for too long. Who leaves the loop early
@@ -110,7 +96,7 @@ class Child:
         self.kill()
         self._channel.close()
 
-    def _send(self, message: Read | Check | Render | Draft | List | Acknowledge | Twins | Stop) -> None:
+    def _send(self, message: Work | Acknowledge | Twins | Stop) -> None:
         try:
             self._channel.send(message)
         except (Hangup, OSError) as gone:

@@ -206,6 +206,20 @@ CODES: tuple[Code, ...] = (
         "Drop the file again; keep other programs out of .taken/ and archive/.",
     ),
     Code(
+        "S-CANCELLED",
+        "error",
+        "This was cancelled (process.cancel): what had been applied before stays.",
+        "Somebody with the rights of this account asked for it.",
+        "To do it after all, drop the file again.",
+    ),
+    Code(
+        "S-SECRETS",
+        "error",
+        "The key file {value} cannot be used: {detail}. Restore it from the backup; work goes on by itself.",
+        "The file with the key of the sealed credentials is damaged, unreadable, or of another installation.",
+        "Put the secrets.key that belongs to this database back into data_dir, readable for the daemon alone.",
+    ),
+    Code(
         "S-BUG",
         "error",
         "Our program failed on this file three times ({detail}). What was applied stays; the file is in the archive.",

@@ -48,6 +48,10 @@ class LeaseLost(Exception):
     """Another daemon has taken this process over: whoever sees this stops at once and writes nothing more."""
 
 
+class Cancelled(Exception):
+    """The process was cancelled: it ends where it stands, and what it has applied stays."""
+
+
 class Stopped(Exception):
     """The daemon is going down: the process is given back and goes on after the start."""
 

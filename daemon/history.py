@@ -1,4 +1,4 @@
-"""Writes the history views: the latest uploads, and those of each month."""
+"""Writes the views: the latest uploads, those of each month, the processes, and what waits in the inboxes."""
 
 import csv
 import io
@@ -9,17 +9,19 @@ from typing import Any
 
 from loguru import logger
 
+from daemon import waits
 from daemon.accounts import Account
 from daemon.clock import Clock
 from daemon.errors import Surroundings
 from daemon.model import View
-from daemon.store import Store
+from daemon.store import Store, listing
 from daemon.store.uploads import HISTORY
+from daemon.store.views import INBOX, PROCESSES
 from daemon.trouble import Trouble
+from daemon.waits import Waits
 
 REST = 20  # a view is not rewritten before so many times what its last rewriting took has passed
 PAUSE = 10.0  # seconds before an outbox that refused is tried again
-TIMES = tuple(HISTORY.index(name) for name in ("received_at", "finished_at"))
 
 
 class History(threading.Thread):
@@ -33,8 +35,10 @@ class History(threading.Thread):
         trouble: Trouble,
         stop: threading.Event,
         fail: Callable[[BaseException], None],
+        waits: Waits,
     ) -> None:
         super().__init__(name="history", daemon=True)
+        self.waits = waits
         self.store = store
         self.accounts = accounts
         self.clock = clock
@@ -91,22 +95,30 @@ class History(threading.Thread):
     def _write(self, account: Account, views: Sequence[View]) -> float:
         """The views of one account share their fsyncs and their note in the store; returns the seconds for each."""
         start = self.clock.monotonic()
+        own = account.as_set(*self.store.commands.own(account.name))
         with account.folders.outgoing() as batch:
             for view in views:
-                batch.write_view(view.path, [render(self.store.view_rows(view), account.config.delimiter)])
+                batch.write_view(view.path, [self._render(view, own.config.delimiter)])
         self.store.views_written(views)
         return (self.clock.monotonic() - start) / len(views)
 
+    def _render(self, view: View, delimiter: str) -> bytes:
+        if view.path == INBOX:
+            return render(self.waits.rows(view.account), delimiter, waits.COLUMNS)
+        columns = listing.COLUMNS if view.path == PROCESSES else HISTORY
+        return render(self.store.view_rows(view), delimiter, columns)
 
-def render(rows: Iterable[Sequence[Any]], delimiter: str) -> bytes:
-    """History lines as CSV: UTF-8 with BOM, CRLF, times as ISO 8601 in UTC."""
+
+def render(rows: Iterable[Sequence[Any]], delimiter: str, columns: Sequence[str] = HISTORY) -> bytes:
+    """Lines of a view as CSV: UTF-8 with BOM, CRLF, times (`…_at`) as ISO 8601 in UTC."""
     file = io.StringIO()
     file.write("\ufeff")
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
-    writer.writerow(HISTORY)
+    writer.writerow(columns)
+    times = [place for place, name in enumerate(columns) if name.endswith("_at")]
     for row in rows:
         cells = ["" if cell is None else cell for cell in row]
-        for place in TIMES:
+        for place in times:
             cells[place] = show_time(row[place])
         writer.writerow(cells)
     return file.getvalue().encode("utf-8", "replace")

@@ -21,7 +21,12 @@ from daemon.refusals import Refusal, find_refusals
 from daemon.sighting import Looks, Sighting, is_ignored
 from daemon.taken import SOURCES, Claimed
 
-_BUILT = ("", "catalog", "manual")  # the other inboxes belong to parts that are not built yet: their files wait
+_BUILT = (
+    "",
+    "catalog",
+    "manual",
+    "commands",
+)  # the other inboxes belong to parts that are not built yet: their files wait
 _UNBUILT = "this version does not read these files yet"
 _ROOM = 3  # times a file's size must be free
 _CRAMPED = "S-DISK: less than 3 times the file's size is free on the disk; free some, and it is taken by itself."

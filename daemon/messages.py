@@ -4,6 +4,8 @@ The daemon never looks into the bytes of a sender; it sends a job and reads thes
 that both see: `data_dir/spool/<upload_id>`. Times are UTC microseconds, money ten-thousandths.
 """
 
+from typing import Any
+
 import msgspec
 
 
@@ -98,6 +100,38 @@ class List(msgspec.Struct, frozen=True, tag=True):
     blocks: str  # "sqlite" | "csv": which
     folder: bytes
     delimiter: str
+
+
+class ReadCommands(msgspec.Struct, frozen=True, tag=True):
+    """Job: read the command file `source`, and write our copy of it without secrets into `folder`."""
+
+    source: bytes
+    suffix: str
+    folder: bytes
+    rules: Rules
+    limits: Limits
+    checksum: bytes | None = None  # the path of what says which SHA-256 the file must have
+
+
+class CommandRow(msgspec.Struct):
+    """One row of a command file: what it asks for, or (`code`) what is wrong with it."""
+
+    line: int
+    command: str = ""  # "" if there is no such command
+    request_id: str = ""
+    group: str = ""  # what it shares with the rows that are done together with it
+    arguments: dict[str, Any] = {}
+    code: str = ""
+    message: str = ""
+
+
+class Commands(msgspec.Struct, frozen=True, tag=True):
+    """Answer to `ReadCommands`."""
+
+    sha256: str
+    size: int  # bytes
+    rows: list[CommandRow]
+    copy: str  # its name in the folder, fsynced: "copy.csv" | "copy.json"
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag=True):
@@ -237,7 +271,8 @@ class Unspooled(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Job = Read | Check | Render | Draft | List | Acknowledge | Twins | Stop
+Work = Read | Check | Render | Draft | List | ReadCommands
+Job = Work | Acknowledge | Twins | Stop
 Reply = (
     Progress
     | Spooled
@@ -248,6 +283,7 @@ Reply = (
     | Rendered
     | Drafted
     | Listed
+    | Commands
     | Broken
     | Full
     | Ready

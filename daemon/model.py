@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
 FILES = ("upload", "retry", "commands")  # kinds of processes that are a file with a history line: catalogs, commands
 
+ARCHIVED = "archive:"  # before the path of an answer: the archive keeps it in the place of the file
+
 
 class RemoteFile(NamedTuple):
     """A file on a server of others, as one look showed it: the same four are the same file."""
@@ -75,6 +77,7 @@ class Claim:
     force: bool
     weight: int
     args: Mapping[str, Any] = field(default_factory=dict)
+    stop: str = ""  # "cancelled": somebody asked for its end
 
 
 @dataclass(slots=True)
@@ -132,6 +135,7 @@ class Finished(NamedTuple):
     received_at: int
     answers: tuple[Answer, ...]
     origin: str = "local"  # the way on which its file came
+    kind: str = "catalog"  # catalog | commands
     retried: bool = False  # it has no file of its own: it read that of an earlier upload
 
 

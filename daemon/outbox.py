@@ -7,7 +7,7 @@ from loguru import logger
 
 from daemon.accounts import Account
 from daemon.errors import Surroundings
-from daemon.model import Finished, NewDelivery
+from daemon.model import ARCHIVED, Finished, NewDelivery
 from daemon.sftp.delivery import Copies
 from daemon.store import Store
 
@@ -77,8 +77,12 @@ class Outbox:
             if due:
                 self.copies.sync()  # once it is in the outbox, the account may take it away
             for upload in finished:
+                copies = [answer for answer in upload.answers if answer.path.startswith(ARCHIVED)]
                 for answer in upload.answers:
-                    batch.publish(upload.id, answer.staged, answer.path)
-                if not batch.archive(upload) and not upload.retried:
+                    if answer not in copies:
+                        batch.publish(upload.id, answer.staged, answer.path)
+                if upload.kind == "commands":  # it may hold secrets: a copy without them takes its place
+                    batch.replace(upload, [(each.staged, each.path.removeprefix(ARCHIVED)) for each in copies])
+                elif not batch.archive(upload) and not upload.retried:
                     logger.error("the file of upload {} is in none of our folders", upload.id)
         return due

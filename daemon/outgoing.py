@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from daemon import disk
@@ -73,6 +73,31 @@ class Outgoing:
                         _archive(upload.name, own, name, folder)
             self._archived.add(upload.id.encode())
             return _is_file(name, folder)
+
+    def replace(self, upload: Upload, copies: Sequence[tuple[str, str]]) -> None:
+        """Archive staged copies, (name, path below `archive/`) each, and then remove the file of the upload for good.
+
+        Raises Surroundings, SyncFailed.
+        """
+        for staged, path in copies:
+            *folders, name = (b"archive", *os.fsencode(path).split(b"/"))
+            token, _, file = staged.partition("/")
+            cell = answers_cell(upload.id, token)
+            with disk.surroundings(self._show(folders)), disk.made(self._root, *folders) as folder:
+                if self._holds(cell, os.fsencode(file)):
+                    with disk.opened(self._root, TAKEN, cell) as own:
+                        disk.move(os.fsencode(file), own, name, folder, replace=True)
+                self._touched.add(tuple(folders))
+                disk.sync(folder, self._show(folders))  # only then the original may go
+        for source in (*SOURCES, FETCHED):
+            cell = f"{upload.id}.{source}".encode()
+            with disk.surroundings(self._show([TAKEN, cell])):
+                if self._holds(cell, upload.name):
+                    with disk.opened(self._root, TAKEN, cell) as own:
+                        with suppress(OSError):
+                            disk.remove(SUM, own)
+                        disk.remove(upload.name, own)
+        self._archived.add(upload.id.encode())
 
     def write_view(self, path: str, chunks: Iterable[bytes]) -> None:
         """Replace a view below `outbox/`; a link in its place goes, unfollowed. Raises Surroundings, SyncFailed."""

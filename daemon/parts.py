@@ -1,10 +1,13 @@
 """Puts machine and handlers together: finds the parts that are installed, by their entry points."""
 
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from daemon.codes import CODES
+from daemon.commands.codes import CODES as COMMAND_CODES
+from daemon.commands.command import Command
 from daemon.driver_codes import sentence
 from daemon.errors import Code, ConfigurationFault
 from daemon.sftp import codes as sftp
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 _CATALOGS = "tradepost.catalogs"
 _NAMES = "tradepost.names"
 _DRIVERS = "tradepost.drivers"
+_COMMANDS = "tradepost.commands"
 _NONE = f"No installed package has a part that reads catalog files (entry point {_CATALOGS}). Install tradepost again."
 _SEVERAL = (
     f"Several parts want to read catalog files (entry point {_CATALOGS}): {{}}. Uninstall the packages of all but one."
@@ -70,10 +74,25 @@ def _driver(loaded: object) -> "type[Driver]":
     return loaded
 
 
+@cache
+def commands() -> dict[str, Command]:
+    """All commands by name; each installed package may bring some. For any process. Raises ConfigurationFault."""
+    found: dict[str, Command] = {}
+    for point in sorted(set(entry_points(group=_COMMANDS))):
+        for each in point.load().COMMANDS:
+            if found.setdefault(each.name, each) is not each:
+                said = f"Two installed packages bring a command {each.name} (entry point {_COMMANDS})"
+                raise ConfigurationFault([f"{said}. Uninstall one of them."])
+    return found
+
+
 def codes() -> Iterator[Code]:
-    """Every code that an answer may carry: the machine's own, and those of the catalog side and of drivers."""
+    """Every code that an answer may carry: the machine's own, and those of catalogs, commands and drivers."""
     yield from CODES
+    yield from COMMAND_CODES
     yield from sftp.CODES
     yield from catalogs().CODES.values()
     for driver in drivers()[0].values():
         yield from driver.codes
+    for point in sorted(set(entry_points(group=_COMMANDS))):
+        yield from point.load().CODES

@@ -14,12 +14,9 @@ from typing import BinaryIO, Protocol
 import polars as pl
 import pyarrow as pa
 
+from daemon.commands.command import Sent
 from daemon.errors import Code
 from daemon.messages import Limits, Rules
-
-# the apostrophe before a cell of an error file: `daemon.guards` sets it, `handlers.catalogs.guard` takes it off
-DANGEROUS = r"^'*[=+\-@\t\r]"  # what a spreadsheet would run, or would look like the guard of such a cell
-PLAIN_NUMBER = r"^'*[+-]?[0-9]+(?:[.,][0-9]+)*$"  # never guarded
 
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 """What does not count around a cell: the white space of Unicode, to which Python's own `strip` adds four controls."""
@@ -195,6 +192,10 @@ class Catalogs(Protocol):
 
     def open(self, source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
         """Find encoding, dialect, header, layout. Raises Refused (F-, H-), perhaps only while `records` is read."""
+        ...
+
+    def rows(self, source: Source, suffix: str, rules: Rules, required: str) -> Iterator[Sent]:
+        """The rows of any file as sent, by column; a header must have the column `required`. Raises Refused."""
         ...
 
     def observe(self, batch: pa.RecordBatch, plan: Plan, seen: dict[str, bool]) -> None:

@@ -51,7 +51,7 @@ class Refusal:
 def find_refusals(seen: Iterable[Sighting], judgement: Judgement, account: Account, now: int) -> list[Refusal]:
     """Everything that is to be told about what lies there; `now` in UTC microseconds."""
     told: list[tuple[Sighting, tuple[str, str] | None]] = [
-        *((each, _refuse(each, account.limit_bytes)) for each in judgement.whole),
+        *((each, _refuse(each, account.limit_of(each.source))) for each in judgement.whole),
         *((each, ("F-INCOMPLETE", sentence("F-INCOMPLETE", detail=why))) for each, why in judgement.incomplete),
         *((each, ("F-UNREADABLE", sentence("F-UNREADABLE"))) for each in judgement.unreadable),
         *((each, ("F-LEFTOVER", sentence("F-LEFTOVER"))) for each in seen if _is_leftover(each, account, now)),

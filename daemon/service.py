@@ -25,14 +25,15 @@ from daemon.identifiers import ulid
 from daemon.instance import Instance
 from daemon.intake import Intake
 from daemon.outbox import Outbox
-from daemon.removals import Removals
+from daemon.performers import make_performers
 from daemon.sftp.delivery import Copies
 from daemon.sftp.poller import Poller
 from daemon.site import prepare_store, read_site
+from daemon.store.views import INBOX
 from daemon.trouble import Trouble
-from daemon.uploads import Uploads
+from daemon.waits import Waits
 from daemon.watch import Watch
-from daemon.worker import Performer, Worker
+from daemon.worker import Worker
 
 RENEW = 10  # seconds between renewals of the leases
 LOOK = 5  # seconds between looks for daemons that died
@@ -55,6 +56,7 @@ class Service:
         self.orphans = threading.Event()  # a daemon died: what it renamed but did not admit stands in .taken
         self.signals: set[int] = set()
         self.fault: BaseException | None = None
+        self.taking = True  # files from the inboxes
         self.trouble = Trouble(clock)
         self.store = prepare_store(config, clock)
         self.instance = Instance(self.data_dir, ulid(clock.now()))
@@ -62,14 +64,11 @@ class Service:
         self.accounts: dict[str, Account] = {}
         self.engine = Embedded()
         self.children = Children(2)
-        self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail)
+        self.waits = Waits(clock)
+        self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail, self.waits)
         self.copies = Copies(self.data_dir)
         self.outbox = Outbox(self.store, self.accounts, self.copies, self.history.wake)
-        uploads = Uploads(self.store, self.accounts, self.data_dir, self.stop)
-        removals = Removals(self.store, self.stop)
-        self.performers: dict[str, Performer] = {
-            "upload": uploads, "retry": uploads, "release": removals, "discard": removals
-        }  # fmt: skip
+        self.performers = make_performers(self.store, self.accounts, self.data_dir, self.stop, self.engine.hint)
         me, hint = self.instance.id, self.engine.hint
         self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
         self._open_accounts(config)
@@ -94,7 +93,12 @@ class Service:
         self.watch = Watch(roots, self.hint, self.clock)
         self.poller.set_endpoints(config, opened)
 
-    def run(self, *, once: bool = False) -> int:
+    def work_off(self, is_done: Callable[[], bool]) -> int:
+        """Work like a daemon until `is_done`, but neither take files nor work with servers. Returns the exit code."""
+        self.taking = False
+        return self.run(once=True, is_done=is_done)
+
+    def run(self, *, once: bool = False, is_done: Callable[[], bool] | None = None) -> int:
         """Work until a signal (or, `once`, until all that is there is handled). Returns the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda given, _frame: self.signals.add(given))  # nothing else is safe in a handler
@@ -106,14 +110,15 @@ class Service:
         self._try(self._clear_spools)
         chores = self._schedule()
         self.watch.start()
-        self.poller.start(alone=self._is_alone())
+        if self.taking:
+            self.poller.start(alone=self._is_alone())
         for thread in (*self.workers, self.history):
             thread.start()
         logger.info("ready: {} account(s), instance {}", len(self.accounts), self.instance.id)
         try:
             while not self.stop.is_set():
                 pause = self.turn()
-                if once and pause > 0 and self._is_done():
+                if once and pause > 0 and (is_done or self._is_done)():
                     break
                 self.wanted.wait(min(pause, 0.2 if once else 1.0))
         finally:
@@ -130,15 +135,21 @@ class Service:
             self._try(self.reload)
         self._try(self.children.turn)
         self.watch.turn()
-        if self.orphans.is_set():
+        if self.orphans.is_set() and self.taking:
             self.orphans.clear()
             self._try(self.intake.recover)
         if self.outbox.owing.is_set():
             self._try(self.outbox.turn)
-        self.intake.paused(self.trouble.reason())
-        pause = self._try(self.intake.turn)
+        pause = self._try(self._take) if self.taking else 1.0
         self.engine.hint()
         return 1.0 if pause is None else pause
+
+    def _take(self) -> float:
+        self.intake.paused(self.trouble.reason())
+        pause = self.intake.turn()
+        for account in self.waits.look(self.intake.waiting()):
+            self.store.commands.mark_view(account, INBOX)
+        return pause
 
     def reload(self) -> None:
         """SIGHUP: read the configuration again; one with a fault changes nothing. Raises Surroundings."""
@@ -250,7 +261,7 @@ class Service:
         self.history.wake()
         self.history.join(5)
         self._try(lambda: self.history.turn(rest=False))
-        self._try(lambda: self.poller.stop(last=once))  # the history as it is at last
+        self._try(lambda: self.poller.stop(last=once and self.taking))  # the history as it is at last
         self._try(lambda: self.store.recover([self.instance.id]))
         self.store.close()
         self.instance.leave()

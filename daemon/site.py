@@ -9,7 +9,6 @@ from daemon.accounts import open_accounts
 from daemon.clock import Clock, SystemClock
 from daemon.config import Config
 from daemon.identifiers import ulid
-from daemon.instance import has_living
 from daemon.intake import new_upload
 from daemon.store import Store, open_store
 
@@ -26,11 +25,6 @@ def drop(config: Config, store: Store, account: str, file: Path, *, manual: bool
     claimed = owner.folders.taken.place(file, "manual" if manual else "catalog", ulid(clock.now()))
     store.admit([replace(new_upload(account, claimed), via="cli", force=force)])
     return claimed.upload_id
-
-
-def is_served(config: Config, store: Store, site: str) -> bool:
-    """Whether a daemon of this site lives. Raises Surroundings."""
-    return has_living(Path(config.data_dir), [each for each in store.list_instances() if each["site"] == site])
 
 
 def read_site(data_dir: Path) -> str:

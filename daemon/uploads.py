@@ -93,7 +93,7 @@ class _Upload:
         self.stop = uploads.stop
         self.claim = claim
         self.child = child
-        self.account = uploads.accounts[claim.account]
+        self.account = uploads.accounts[claim.account].as_set(*uploads.store.commands.own(claim.account))
         self.taken = self.account.folders.taken
         rules = self.account.rules_for(claim.name, claim.source)
         self.mode = rules.mode

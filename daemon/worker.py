@@ -9,7 +9,7 @@ from loguru import logger
 from daemon.children import Child, Children
 from daemon.codes import sentence
 from daemon.engine import Engine
-from daemon.errors import ChildDied, LeaseLost, Stopped, Surroundings, SyncFailed
+from daemon.errors import Cancelled, ChildDied, LeaseLost, Stopped, Surroundings, SyncFailed
 from daemon.model import Claim, End
 from daemon.outbox import Outbox
 from daemon.store import Store
@@ -77,7 +77,7 @@ class Worker(threading.Thread):
             with self.children.lend(LEND) as child:
                 for claim in claims:
                     with logger.contextualize(upload=claim.id, account=claim.account):
-                        ends.append(self.performers[claim.kind].perform(claim, child))
+                        ends.append(self._perform(claim, child))
         except (LeaseLost, Stopped, Surroundings, ChildDied, Unforeseen) as fault:
             self._fall_back(claims, ends, fault)
         except SyncFailed:
@@ -87,6 +87,14 @@ class Worker(threading.Thread):
             self._fall_back(claims, ends, fault)
         else:
             self._settle(claims, ends)
+
+    def _perform(self, claim: Claim, child: Child) -> End:
+        try:
+            if claim.stop:
+                raise Cancelled
+            return self.performers[claim.kind].perform(claim, child)
+        except Cancelled:
+            return End("failed", "S-CANCELLED", sentence("S-CANCELLED"))
 
     def _settle(self, claims: Sequence[Claim], ends: Sequence[End]) -> None:
         try:

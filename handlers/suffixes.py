@@ -6,10 +6,10 @@ Apart from the formats themselves, whose modules are heavy: the machine asks for
 from typing import Final
 
 CATALOG: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".json", ".ndjson", ".jsonl", ".xml")
-COMMANDS: Final = (".csv", ".json", ".yaml", ".yml")
+COMMANDS: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".json", ".yaml", ".yml")
 PACKED: Final = (".gz", ".zip")
 
 NAMES: Final = {
-    "catalog": (*(f"*{each}" for each in CATALOG), *(f"*{each}.gz" for each in CATALOG), "*.zip"),
-    "commands": tuple(f"*{each}" for each in COMMANDS),
+    kind: (*(f"*{each}" for each in endings), *(f"*{each}.gz" for each in endings), "*.zip")
+    for kind, endings in (("catalog", CATALOG), ("commands", COMMANDS))
 }

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from daemon.messages import Block
 from daemon.model import NewProcess
-from daemon.store import Store
+from daemon.store import Store, holds
 
 COLUMNS = ["sku", "title", "price", "extra", "digest"]
 TYPES = {"price": pa.int64(), "quantity": pa.int64(), "kept": pa.int64(), "digest": pa.int64()}
@@ -27,6 +27,11 @@ def make_process(number: int, account: str = "acme", **changes: Any) -> NewProce
         "name": b"file%d.csv" % number,
     }
     return NewProcess(**given | changes)
+
+
+def request(store: Store, kind: str, account: str, upload: str) -> str:
+    """Admit a release, discard or retry, as a command does in its transaction; the process's id. Raises Refused."""
+    return store.database.write(lambda connection: holds.request(connection, kind, account, upload, store.clock.now()))
 
 
 def make_block(

@@ -13,6 +13,7 @@ MACHINE = sorted((ROOT / "daemon").rglob("*.py"))
 HANDLERS = sorted((ROOT / "handlers").rglob("*.py"))
 SOURCES = [*MACHINE, *HANDLERS, *sorted((ROOT / "benchmarks").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
 SHARED = {  # all that handlers may know of the machine
+    *("daemon.commands.codes", "daemon.commands.command", "daemon.dangers"),
     *("daemon.errors", "daemon.messages", "daemon.records"),
     *("daemon.drivers", "daemon.money", "daemon.trade"),
 }

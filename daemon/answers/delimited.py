@@ -8,7 +8,8 @@ from typing import BinaryIO
 import polars as pl
 
 from daemon.answers.rows import MARKS, Rows
-from daemon.guards import guarded, guarded_text
+from daemon.dangers import guarded_text
+from daemon.guards import guarded
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 
 from daemon.answers.rows import MARKS, Rows
-from daemon.guards import guarded_text
+from daemon.dangers import guarded_text
 
 # a text that may begin like something a spreadsheet would run; with a backslash only a closer look tells
 _RISKY = re.compile(r"\"'*[=+\-@\\\t\r]")

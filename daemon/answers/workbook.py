@@ -14,7 +14,8 @@ import polars as pl
 from daemon.answers import parts
 from daemon.answers.notes import Notes, letters
 from daemon.answers.rows import MARKS, Rows
-from daemon.guards import guarded, guarded_text
+from daemon.dangers import guarded_text
+from daemon.guards import guarded
 
 _ROWS: Final = 1_048_576  # of a sheet, the header one of them
 _COLUMNS: Final = 16_384

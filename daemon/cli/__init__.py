@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
-from daemon.cli import setup, show, work
+from daemon.cli import command, setup, show, work
 from daemon.cli.call import Call
 from daemon.errors import ConfigurationFault, Refused, Surroundings
 
@@ -55,9 +55,10 @@ app.add_typer(account, name="account")
 account.command("add")(setup.add_account)
 account.command("list")(setup.list_accounts)
 app.command()(work.drop)
-app.command()(work.do)
+app.command()(command.do)
 app.command()(show.status)
 app.command()(show.history)
+app.command()(show.processes)
 app.command()(show.codes)
 app.add_typer(database, name="db")
 database.command("upgrade")(setup.upgrade_database)

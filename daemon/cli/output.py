@@ -49,15 +49,6 @@ def with_times(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {**row, **moments}
 
 
-def decimal(scaled: int | None) -> str | None:
-    """Ten-thousandths as a decimal without trailing zeros: 199900 is "19.99"."""
-    if scaled is None:
-        return None
-    whole, rest = divmod(abs(scaled), 10_000)
-    digits = f"{rest:04}".rstrip("0")
-    return f"{'-' if scaled < 0 else ''}{whole}{'.' if digits else ''}{digits}"
-
-
 def _print_json(rows: Iterator[Mapping[str, Any]]) -> None:
     before = "[\n"
     for row in rows:

@@ -1,4 +1,4 @@
-"""Commands that only look: status, history, codes."""
+"""Commands that only look: status, history, processes, codes."""
 
 from typing import Annotated
 
@@ -13,6 +13,10 @@ HISTORY = (
     "ignored", "rejected", "warnings", "code", "message", "upload_id",
 )  # fmt: skip
 SERVERS = ("account", "name", "state", "since", "last_success", "last_error", "answers_due", "code", "message")
+PROCESSES = (
+    "process_id", "account", "kind", "target", "state", "outcome", "progress", "total", "started_at", "ended_at",
+    "code", "message",
+)  # fmt: skip
 STATUS = ("account", "items", "waiting", "running", "done_today", "rejected_today", "last_received")
 
 
@@ -44,6 +48,20 @@ def history(
             call.check_account(config, account)
         rows = with_times(store.uploads(account, limit))
         print_rows(rows, HISTORY, as_json=asked.json, empty="No file has arrived yet.")
+
+
+def processes(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Only this account's processes.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 20,
+) -> None:
+    """List the latest work: files, commands, and what they started; newest last."""
+    asked = call.of(context)
+    with asked.store() as (config, store):
+        if account is not None:
+            call.check_account(config, account)
+        rows = with_times(store.commands.processes(account, limit))
+        print_rows(rows, PROCESSES, as_json=asked.json, empty="Nothing has been done yet.")
 
 
 def codes(

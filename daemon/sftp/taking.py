@@ -78,7 +78,7 @@ class Taking:
         self._looks = {
             kind: Looks(
                 config.match or names[kind], markers=account.markers, apart=self.apart,
-                incomplete_after=account.incomplete_after, limit=account.limit_bytes,
+                incomplete_after=account.incomplete_after, limit=account.limit_of(kind),
             )
             for kind in self._folders if kind in names
         }  # fmt: skip

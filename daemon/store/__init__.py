@@ -3,7 +3,7 @@
 SQLite and PostgreSQL differ only in `sqlite.py`, `postgres.py`, `items.py`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from daemon.clock import Clock
 from daemon.messages import Block
-from daemon.model import SMALL, Claim, Counts, End, Finished, NewDelivery, NewProcess, View
+from daemon.model import SMALL, Claim, Counts, End, Finished, NewDelivery, NewProcess
 from daemon.store import (
     accounts,
     admission,
@@ -25,9 +25,11 @@ from daemon.store import (
     uploads,
     views,
 )
+from daemon.store.command_store import CommandStore
 from daemon.store.holds import Holds
 from daemon.store.postgres import PostgresDatabase
 from daemon.store.schema import Schema
+from daemon.store.shown import Shown
 from daemon.store.sqlite import SqliteDatabase
 from daemon.store.stock import Stock
 
@@ -54,7 +56,7 @@ class Database(Protocol):
         """Close all connections."""
 
 
-class Store(Holds, Stock):
+class Store(Holds, Shown, Stock):
     """Named transactions over one schema.
 
     All methods may be called from any thread and raise Surroundings when the database is gone.
@@ -65,6 +67,7 @@ class Store(Holds, Stock):
         self.clock = clock
         self.schema = Schema(database.engine)
         self.remotes = remotes.Remotes(database, self._now)
+        self.commands = CommandStore(database, clock, self._now)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
@@ -211,20 +214,6 @@ class Store(Holds, Stock):
             remotes.put_due(connection, due, self.clock.now())
 
         self.database.write(work)
-
-    def views_behind(self) -> list[View]:
-        """Views that show less than the store knows."""
-        with self.database.read() as connection:
-            return views.list_behind(connection, list(self._own.values()))
-
-    def view_rows(self, view: View) -> Iterator[Sequence[Any]]:
-        """The lines of a history view, oldest first, in the order of `uploads.HISTORY`."""
-        with self.database.read() as connection:
-            yield from uploads.iterate_view(connection, view.account, view.path)
-
-    def views_written(self, written: Sequence[View]) -> None:
-        """These views show what was known when they were listed."""
-        self.database.write(lambda c: views.mark_published(c, written), durable=False)
 
     def uploads(self, account: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
         """The latest history lines with their account, newest last."""

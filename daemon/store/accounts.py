@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.store.tables import account, item, process, upload
 
 DAY = 86_400_000_000  # microseconds
 _ID_OF = select(account.c.id).where(account.c.name == bindparam("owner"))
 _VERSION_OF = select(account.c.items_version).where(account.c.name == bindparam("owner"))
+_MAKE = {
+    name: dialect.insert(account).on_conflict_do_nothing(index_elements=["name"])
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 _MOVE_VERSION = (
     update(account).where(account.c.id == bindparam("owner")).values(items_version=account.c.items_version + 1)
 )
@@ -17,17 +22,17 @@ _MOVE_VERSION = (
 
 def put(connection: Connection, site: str, names: Sequence[str]) -> dict[str, int]:
     """Make rows of the accounts that have none, and bind them and what of theirs is open to this site; their ids."""
-    known = {row.name: row for row in connection.execute(select(account).where(account.c.name.in_(names)))}
+    known = set(connection.scalars(select(account.c.name).where(account.c.name.in_(names))))
     for name in names:
-        if name not in known:
-            connection.execute(insert(account).values(name=name, site=site))
-    ids = {row.name: row.id for row in connection.execute(select(account).where(account.c.name.in_(names)))}
-    moved = [ids[name] for name, row in known.items() if row.site != site]
+        if name not in known:  # another daemon that starts at this moment may be making it
+            connection.execute(_MAKE[connection.dialect.name], {"name": name, "site": site})
+    rows = connection.execute(select(account).where(account.c.name.in_(names))).all()
+    moved = [row.id for row in rows if row.site != site]
     connection.execute(update(account).where(account.c.id.in_(moved)).values(site=site))
     connection.execute(
         update(process).where(process.c.account_id.in_(moved), process.c.state != "done").values(site=site)
     )
-    return ids
+    return {row.name: row.id for row in rows}
 
 
 def id_of(connection: Connection, name: str) -> int:

@@ -10,7 +10,7 @@ from daemon.identifiers import show
 from daemon.model import FILES, NewProcess
 from daemon.store import remotes
 from daemon.store.tables import account, process, upload
-from daemon.store.views import mark_history
+from daemon.store.views import PROCESSES, mark, mark_history
 
 
 def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[bool]:
@@ -44,6 +44,8 @@ def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[b
         connection.execute(insert(process), processes)
         moved = [{"a": accounts[name].id, "n": number} for name, number in sequence.items()]
         connection.execute(update(account).where(account.c.id == bindparam("a")).values(next_seq=bindparam("n")), moved)
+        if len(processes) > len(uploads):
+            mark(connection, {row["account_id"] for row in processes}, PROCESSES)
     if uploads:
         connection.execute(insert(upload), uploads)
         remotes.put_taken(connection, fetched)

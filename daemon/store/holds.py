@@ -103,24 +103,6 @@ class Holds:
         while self.database.write_block(removals.sweep, ""):
             pass
 
-    def request_release(self, account: str, upload_id: str) -> str:
-        """Admit that what an upload holds is withdrawn and deleted; the process's id. Raises Refused (C-)."""
-        return self.database.write(lambda c: request(c, "release", account, upload_id, self.clock.now()))
-
-    def request_discard(self, account: str, upload_id: str) -> str:
-        """Admit that what an upload holds is given up; the process's id. Raises Refused (C-)."""
-        return self.database.write(lambda c: request(c, "discard", account, upload_id, self.clock.now()))
-
-    def request_retry(self, account: str, upload_id: str) -> str:
-        """Admit that an upload's archived file is read again; the new upload's id. Raises Refused (C-)."""
-        return self.database.write(lambda c: request(c, "retry", account, upload_id, self.clock.now()))
-
-    def read_process(self, process_id: str) -> dict[str, Any]:
-        """How far a process is: id, kind, state, outcome, code, message."""
-        columns = (process.c[name] for name in ("id", "kind", "state", "outcome", "code", "message"))
-        with self.database.read() as connection:
-            return dict(connection.execute(select(*columns).where(process.c.id == process_id)).mappings().one())
-
 
 def request(connection: Connection, kind: str, owner: str, upload_id: str, now: int) -> str:
     """Admit a "release", "discard" or "retry" in the items' lane, inside somebody's transaction; the process's id.

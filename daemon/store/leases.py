@@ -86,11 +86,7 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
         select(
             process,
             account.c.name.label("account"),
-            upload.c.file_name,
-            upload.c.name,
-            upload.c.source,
-            upload.c.via,
-            upload.c.received_at,
+            *(upload.c[name] for name in ("file_name", "name", "source", "via", "received_at")),
         )
         .join(account, account.c.id == process.c.account_id)
         .join(upload, upload.c.id == process.c.id, isouter=True)
@@ -117,6 +113,7 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
             force=bool(args.get("force")),
             weight=row.weight,
             args=args,
+            stop=row.stop or "",
         )
         for row in connection.execute(query)
         for args in [json.loads(row.args)]

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from daemon.errors import LeaseLost
+from daemon.errors import Cancelled, LeaseLost
 from daemon.model import Claim, Counts, End
 from daemon.store.leases import HELD, fence_values
 from daemon.store.tables import COUNTS, account, answer, block_fault, process, upload
+from daemon.store.views import PROCESSES, mark
 
 _MOVE = (
     update(process)
-    .where(HELD, process.c.step_no == bindparam("number") - 1)
+    .where(HELD, process.c.step_no == bindparam("number") - 1, process.c.stop.is_(None))
     .values(
         step_no=bindparam("number"),
         done=process.c.done + bindparam("rows"),
@@ -28,6 +29,7 @@ _COUNT = (
     .values(state="processing", **{name: upload.c[name] + bindparam(f"more_{name}") for name in COUNTS})
     .returning(*(upload.c[name] for name in COUNTS))
 )
+_STOPPED = select(process.c.id).where(HELD, process.c.stop.is_not(None))
 _KEEP_FAULTS = insert(block_fault)
 _SETTLE = (
     update(process)
@@ -91,14 +93,21 @@ def find_open(connection: Connection, own: Sequence[int]) -> set[int]:
 def move(connection: Connection, held: Claim, number: int, rows: int, total: int) -> None:
     """Move a claimed process on to block `number`, before the effects in the same transaction.
 
-    Raises LeaseLost when another has it, or it does not stand before that block.
+    Raises LeaseLost when another has it, or it does not stand before that block; Cancelled when it is to end.
     """
     given = {**fence_values(held), "number": number, "rows": rows, "all_rows": total}
     if connection.execute(_MOVE, given).rowcount != 1:
+        if connection.execute(_STOPPED, fence_values(held)).first():
+            raise Cancelled
         raise LeaseLost(f"upload {held.id} was taken over by another daemon, or block {number} is applied already")
 
 
-def count(connection: Connection, held: Claim, counts: Counts, faults: bytes | None, number: int) -> Counts:
+def advance(connection: Connection, held: Claim, rows: int) -> None:
+    """So many more rows of a process are done, which `move` could not know before."""
+    connection.execute(update(process).where(process.c.id == held.id).values(done=process.c.done + rows))
+
+
+def count(connection: Connection, held: Claim, counts: Counts, faults: bytes | None = None, number: int = 0) -> Counts:
     """Add what a block has brought to the history line; returns the counts of the upload so far."""
     given = {f"more_{name}": getattr(counts, name) for name in COUNTS} | {"held_id": held.id}
     so_far = Counts(*connection.execute(_COUNT, given).one())
@@ -129,6 +138,7 @@ def settle(connection: Connection, claims: Sequence[Claim], ends: Sequence[End],
         connection.execute(_STAGE, answers)
     # an admission that has looked at this lane has to be through, or to wait, before we say who is next
     connection.execute(_LOCK_ACCOUNT, {"owner": claims[0].account_id})
+    mark(connection, [claims[0].account_id], PROCESSES)
     queue_next(connection, claims[0].lane, now)
 
 

@@ -64,6 +64,11 @@ _TAKEN = {
     )
     for kind in KINDS
 }
+_ABANDONED = text(
+    "update removal set state = 'discarded' where state in ('open', 'judged', 'releasing') and not exists "
+    "(select 1 from process where process.state <> 'done' and (process.id = removal.upload_id "
+    "or (process.kind = 'release' and process.args like '%' || removal.upload_id || '%')))"
+)
 _FORGET = text("delete from removal where upload_id = :upload and holds = ''")
 
 
@@ -220,7 +225,8 @@ def set_state(connection: Connection, upload_id: str, old: str, new: str) -> boo
 
 
 def lapse(connection: Connection, before: int) -> None:
-    """What has been held since before that moment lapses."""
+    """What has been held since before that moment lapses; what a cancelled or failed process left is given up."""
+    connection.execute(_ABANDONED)
     connection.execute(text("update removal set state = 'lapsed' where state = 'held' and since < :b"), {"b": before})
 
 

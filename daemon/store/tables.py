@@ -259,3 +259,37 @@ delivery = Table(
     Column("run_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("endpoint", "path"),
 )
+# what an account sets itself (account.set) wins over the configuration
+account_setting = Table(
+    "account_setting",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("account_id", "key"),
+)
+
+account_layout = Table(
+    "account_layout",
+    metadata,
+    Column("account_id", Integer, nullable=False),
+    Column("name", KEY, nullable=False),
+    Column("columns", Text, nullable=False),  # JSON: [column, field, constant] each
+    PrimaryKeyConstraint("account_id", "name"),
+)
+
+command_answer = Table(
+    "command_answer",
+    metadata,
+    Column("process_id", KEY, nullable=False),
+    Column("row_no", Integer, nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("request_id", KEY),  # of what was done or started: a rejected row does not use it up
+    Column("fingerprint", KEY, nullable=False),
+    Column("lines", Text, nullable=False),  # JSON: the lines of the result
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("process_id", "row_no"),
+)
+Index("requests", command_answer.c.account_id, command_answer.c.request_id)
+Index("answers_by_age", command_answer.c.account_id, command_answer.c.created_at)
+Index("processes_by_age", process.c.account_id, process.c.created_at)

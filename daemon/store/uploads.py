@@ -78,6 +78,7 @@ def list_finished(
             row.source,
             row.received_at,
             answers,
+            kind=row.kind,
             origin=row.origin,
             retried=row.retry_of is not None,
         )

@@ -11,6 +11,8 @@ from daemon.model import View
 from daemon.store.tables import account, view
 
 LATEST = "history/uploads.csv"
+PROCESSES = "reports/processes.csv"
+INBOX = "reports/inbox.csv"
 
 
 _MARK: dict[str, Any] = {
@@ -38,11 +40,25 @@ def month_of(moment: int) -> str:
 
 def mark_history(connection: Connection, lines: Iterable[tuple[int, int]]) -> None:
     """The history lines of these (account id, received at) have changed."""
-    paths = {
-        (account_id, path) for account_id, received in lines for path in (LATEST, f"history/{month_of(received)}.csv")
-    }
-    statement = _MARK[connection.dialect.name]
-    connection.execute(statement, [{"account_id": account_id, "path": path} for account_id, path in sorted(paths)])
+    _mark(
+        connection,
+        {
+            (account_id, path)
+            for account_id, received in lines
+            for path in (LATEST, f"history/{month_of(received)}.csv", PROCESSES)
+        },
+    )
+
+
+def mark(connection: Connection, account_ids: Iterable[int], path: str) -> None:
+    """What this view of these accounts shows has changed."""
+    _mark(connection, {(account_id, path) for account_id in account_ids})
+
+
+def _mark(connection: Connection, paths: set[tuple[int, str]]) -> None:
+    if paths:
+        statement = _MARK[connection.dialect.name]
+        connection.execute(statement, [{"account_id": account_id, "path": path} for account_id, path in sorted(paths)])
 
 
 def list_behind(connection: Connection, own: Sequence[int]) -> list[View]:

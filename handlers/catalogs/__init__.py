@@ -5,17 +5,22 @@ A format is one function in `FORMATS`; a layout one entry of `layouts.LAYOUTS`.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
+from daemon.commands.codes import refusal as command_refusal
+from daemon.commands.command import Sent
+from daemon.dangers import unguarded_text
+from daemon.errors import Refused
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import elements, layouts, objects, packed, text, workbook
+from handlers.catalogs import elements, layouts, objects, packed, tables, text, trees, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
 from handlers.catalogs.evidence import observe, restate
-from handlers.catalogs.guard import taken_off, unguarded
+from handlers.catalogs.guard import unguarded
 from handlers.catalogs.languages import others, translate
 from handlers.catalogs.rules import Checker
 from handlers.catalogs.shops.families import Family, derive, unfold
@@ -32,6 +37,7 @@ __all__ = [
     "open",
     "others",
     "restate",
+    "rows",
     "severity",
     "translate",
 ]
@@ -55,7 +61,7 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     """
     opened = packed.read(source, suffix, rules, FORMATS)
     if "_line" in opened.header and "_codes" in opened.header:
-        opened = replace(opened, header=tuple(taken_off(name) for name in opened.header))
+        opened = replace(opened, header=tuple(unguarded_text(name) for name in opened.header))
     long = next((place for place, name in enumerate(opened.header, 1) if len(name) > _NAME), None)
     if long:  # a name stands in each fault of its column
         raise refusal("H-NAME-LENGTH", value=_NAME, detail=long)
@@ -86,6 +92,20 @@ def _again(records: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordB
             yield batch
     if not rows:
         raise refusal("F-NO-ROWS")
+
+
+def rows(source: Source, suffix: str, rules: Rules, required: str) -> Iterator[Sent]:
+    """The rows of a command file as sent; a header must have the column `required`.
+
+    Raises Refused with an F- or C- code, also while rows are read.
+    """
+    formats = {ending: partial(read, required=required) for ending, read in {**tables.FORMATS, **trees.FORMATS}.items()}
+    try:
+        yield from packed.read(source, suffix, rules, formats)
+    except Refused as refused:
+        if refused.code in ("H-NO-COLUMNS", "H-NO-HEADER"):
+            raise command_refusal("C-NO-COMMAND-COLUMN") from None
+        raise
 
 
 _KEPT: Final = 16  # checkers: senders' files have the same few headers every day

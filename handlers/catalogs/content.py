@@ -14,12 +14,6 @@ _MAGIC: Final = (
     (re.compile(rb"%PDF-"), "a PDF document", ()),
     (re.compile(rb"\x89PNG|GIF8[79]a|\xff\xd8\xff"), "a picture", ()),
     (re.compile(rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|BZh[1-9]1AY&SY|\xfd7zXZ\0|\x28\xb5\x2f\xfd"), "another archive", ()),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]\s*[\"{]"), "JSON", (".json", ".ndjson", ".jsonl")),
-    (
-        re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|rss|feed)"),
-        "XML or HTML",
-        (".xml", ".rss", ".atom"),
-    ),
 )
 _JSON, _XML = "JSON", "an XML document"
 _TEXTS: Final = (  # of text without the blanks it begins with

@@ -5,7 +5,8 @@ import json
 import polars as pl
 import pyarrow as pa
 
-from daemon.records import DANGEROUS, PLAIN_NUMBER, Plan
+from daemon.dangers import DANGEROUS, PLAIN_NUMBER
+from daemon.records import Plan
 from handlers.catalogs import lines
 
 
@@ -21,11 +22,6 @@ def unguarded(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
     batch = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
     line = pl.Series(pl.from_arrow(columns[plan.header.index("_line")]))
     return batch.filter((line != "0").fill_null(True).to_arrow()) if (line == "0").any() else batch
-
-
-def taken_off(name: str) -> str:
-    """The name of a column without its guard."""
-    return _off(pl.Series([name]))[0] if name.startswith("'") else name
 
 
 def _off(cells: pl.Series) -> pl.Series:

@@ -4,7 +4,7 @@ import os
 import weakref
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from daemon.messages import Rules
 from daemon.records import Opened, Source
@@ -18,6 +18,7 @@ _ARCHIVES: Final = (*SUFFIXES, ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z", ".r
 _BREAKS_OFF = "it breaks off before its end"
 
 Format = Callable[[Source, str, Rules], Opened]
+T = TypeVar("T")  # what the formats of a table give: of a catalog file an `Opened`
 
 
 class Unpacked(Source):
@@ -32,7 +33,7 @@ class Unpacked(Source):
         self.done += len(chunk)
 
 
-def read(source: Source, suffix: str, rules: Rules, formats: Mapping[str, Format]) -> Opened:
+def read(source: Source, suffix: str, rules: Rules, formats: Mapping[str, Callable[[Source, str, Rules], T]]) -> T:
     """Open a file by the format its name promises, unpacked before if it is packed (`.csv.gz`, `.zip`).
 
     Raises Refused: F-FORMAT, F-CONTENT, F-PASSWORD, F-EMPTY, F-DAMAGED, F-NESTED, F-MEMBERS, F-MEMBER-NAME, F-PACKING,

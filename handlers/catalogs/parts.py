@@ -1,6 +1,7 @@
 """The parts of a workbook: which sheets it has, where they are, how its cells are styled."""
 
 import posixpath
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from daemon.records import Source
@@ -19,6 +20,18 @@ class Place(NamedTuple):
 
     name: str
     part: str
+
+
+class _Spelt(dict[str | None, shown.Show]):
+    """How numbers are shown, with something done to each text."""
+
+    def __init__(self, shows: dict[str | None, shown.Show], spelt: Callable[[str], str]) -> None:
+        super().__init__(shows)
+        self._spelt = spelt
+
+    def get(self, style: str | None, default: object = None) -> shown.Show:
+        show = super().get(style) or shown.plain
+        return lambda value: self._spelt(show(value))
 
 
 class Workbook:
@@ -46,12 +59,13 @@ class Workbook:
         if texts in self._archive:
             strings.load(self._strings, self._archive.read(texts), texts, source.limits.cell)
 
-    def open(self, place: Place) -> Sheet:
-        """The rows of a sheet, from the first."""
+    def open(self, place: Place, spelt: Callable[[str], str] = str) -> Sheet:
+        """The rows of a sheet, from the first; `spelt` is applied to the text of each number."""
         if place.part not in self._archive:
             raise refusal("F-DAMAGED", detail=f"the sheet “{place.name}” is missing")
         pieces = self._archive.read(place.part)
-        return Sheet(pieces, place.part, self._source.limits, self._shows, self._strings, self._stale)
+        shows = self._shows if spelt is str else _Spelt(self._shows, spelt)
+        return Sheet(pieces, place.part, self._source.limits, shows, self._strings, self._stale)
 
     def _relations(self, part: str) -> dict[str, tuple[str, str]]:
         """What a part points to inside the archive: by identifier, kind and part. What is elsewhere is not read."""

@@ -3,7 +3,8 @@
 import codecs
 import csv
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from daemon.messages import Rules
@@ -23,6 +24,9 @@ _QUOTES = ('"', "'")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
+Fits = Callable[[Sequence[str]], Fit]
+
+
 class _Candidate(NamedTuple):
     """A line that may be the header, read in one dialect; the record takes `taken` lines."""
 
@@ -33,9 +37,10 @@ class _Candidate(NamedTuple):
     dialect: Dialect
 
 
-def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK) -> Opened:
+def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK, fits: Fits | None = None) -> Opened:
     """Find encoding, dialect and header of a delimited text file; its records are read while they are asked for.
 
+    `fits` says how well a line serves as the header; None: as that of a catalog, by our layouts and the account's own.
     `block` bytes are parsed at a time, at least four cells of the largest size; a record must not be longer.
     Raises Refused: F-EMPTY, F-ENCODING, F-NUL, F-COLUMNS, F-QUOTE, F-ROW-SIZE, H-NO-COLUMNS, H-NO-HEADER; while
     records are read also F-CELL-SIZE, F-ROWS, F-NO-ROWS.
@@ -46,7 +51,7 @@ def text(source: Source, suffix: str, rules: Rules, block: int = BLOCK) -> Opene
         head = feed.peek(_HEAD)
         if not head.strip():
             raise refusal("F-EMPTY")
-        header = _header(head, suffix, rules)
+        header = _header(head, suffix, fits or partial(fit, mappings=rules.mappings))
         if len(header.cells) > source.limits.columns:
             raise refusal("F-COLUMNS", value=source.limits.columns, detail=len(header.cells))
         if header.end == len(head) >= _HEAD:  # it goes on behind what was looked at
@@ -85,7 +90,7 @@ def _encoding(source: Source, rules: Rules) -> tuple[str, int]:
     return found
 
 
-def _header(head: bytes, suffix: str, rules: Rules) -> Header:
+def _header(head: bytes, suffix: str, fits: Fits) -> Header:
     """The first line that carries a layout's required columns, in the dialect in which the most names are known."""
     whole = head.decode("utf-8", "replace")
     physical = lines.LINE.findall(whole)
@@ -98,7 +103,7 @@ def _header(head: bytes, suffix: str, rules: Rules) -> Header:
         records = [_record(physical, place, dialect) for place in range(bool(asked), min(_FIRST, len(physical)))]
         tried += [cells for cells, _ in records]
         if best.fit < Fit(True, max((len(cells) for cells, _ in records), default=0)):  # else not if it knew every name
-            best = max(best, _candidate(records, bool(asked), dialect, rules), key=lambda found: found.fit)
+            best = max(best, _candidate(records, bool(asked), dialect, fits), key=lambda found: found.fit)
     if best.dialect.quote != '"' and any(cell.startswith('"') for cell in best.cells):
         raise refusal("F-QUOTE", detail=best.place + 1)  # without its quote the line would be a header
     if not best.fit.required:
@@ -119,11 +124,11 @@ def _dialects(head: str, asked: str, suffix: str) -> Iterator[Dialect]:
     return (Dialect(delimiter, quote) for quote, delimiter in itertools.product(quotes, delimiters))
 
 
-def _candidate(records: Sequence[tuple[list[str], int]], start: int, dialect: Dialect, rules: Rules) -> _Candidate:
+def _candidate(records: Sequence[tuple[list[str], int]], start: int, dialect: Dialect, fits: Fits) -> _Candidate:
     """The first line from `start` on that carries a layout's required columns, else the one with most names we know."""
     tried = []
     for place, (cells, taken) in enumerate(records, start):
-        tried.append(_Candidate(fit(cells, rules.mappings), place, cells, taken, dialect))
+        tried.append(_Candidate(fits(cells), place, cells, taken, dialect))
         if tried[-1].fit.required:
             return tried[-1]
     return max(tried, key=lambda found: found.fit)

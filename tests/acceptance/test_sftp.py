@@ -118,6 +118,22 @@ def test_errors_go_only_to_the_server_the_file_came_from_and_those_of_other_file
         two.close()
 
 
+def test_a_command_file_on_a_server_is_carried_out_answered_there_and_deleted_there(
+    tmp_path: Path, server: Server
+) -> None:
+    config = configure(tmp_path, section(tmp_path, server))
+    put(server.root, "one.csv", "sku,title\nA,First\n")
+    assert Daemon(config, "--once").wait(60) == 0
+    (server.root / "inbox/commands/ask.csv").write_text("command,sku\nitem.list,A\n")
+    assert Daemon(config, "--once").wait(60) == 0
+    (line,) = [each for each in lines(tmp_path) if each["kind"] == "commands"]
+    assert (line["via"], line["outcome"]) == ("sftp:acme-server", "ok")
+    (result,) = (server.root / "outbox/results").iterdir()
+    assert "item.list" in result.read_text()
+    assert not list((server.root / "inbox/commands").iterdir())
+    assert not list((tmp_path / "drop/acme/.taken").iterdir())
+
+
 @pytest.mark.parametrize("after", ["delete", "leave"])
 def test_what_is_left_is_not_taken_again_and_what_is_to_be_deleted_is(
     tmp_path: Path, server: Server, after: str

@@ -14,10 +14,11 @@ from loguru import logger
 from sqlalchemy import insert
 
 from daemon import cli
-from daemon.cli.output import decimal
 from daemon.clock import SystemClock
-from daemon.store import open_store
+from daemon.commands.shown import decimal
+from daemon.store import listing, open_store
 from daemon.store.tables import account, item
+from tests.factories import make_process
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -203,7 +204,7 @@ def test_a_table_holds_no_escape_sequence_of_a_sender(stocked: Tradepost) -> Non
     ("words", "said"),
     [
         (["do", "item.lst", "--account", "demo"], 'There is no command "item.lst". Did you mean "item.list"?'),
-        (["do", "connection.create", "--account", "demo"], "There are: item.list, "),
+        (["do", "connection.create", "--account", "demo"], "There are: account.set, catalog.mapping, item.list, "),
         (["do", "item.list"], "Say whose: tradepost do item.list --account NAME"),
         (["do", "item.list", "--account", "dem"], 'Did you mean "demo"?'),
         (["history", "--account", "other"], 'There is no account "other"'),
@@ -288,3 +289,51 @@ def test_another_user_than_the_owner_is_told(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(tmp_path)]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "belongs to root; run this command as that user (sudo -u root tradepost …) or as root." in told.stdout
+
+
+# -- commands ------------------------------------------------------------------------
+
+
+def test_a_command_is_worked_off_here_when_no_daemon_lives(stocked: Tradepost) -> None:
+    lay = stocked.folder / "drop" / "demo" / "inbox" / "catalog"
+    lay.mkdir(parents=True)
+    (lay / "waits.csv").write_text("sku,title\nx,X\n")
+    base = [sys.executable, "-m", "daemon.cli", "--config", str(stocked.config), "--json"]
+
+    def do(*words: str) -> Said:
+        told = subprocess.run([*base, *words], capture_output=True, text=True, check=False, cwd=ROOT)
+        return Said(told.returncode, told.stdout, told.stderr)
+
+    said = do("do", "account.set", "--account", "demo", "key=language", "value=de")
+    assert said.code == 0, said.err
+    assert [(row["target"], row["status"]) for row in json.loads(said.out)] == [("language", "done")]
+    refused = do("do", "process.cancel", "--account", "demo", "0" * 26)
+    assert refused.code == 1
+    assert json.loads(refused.out)[0]["code"] == "C-UNKNOWN-PROCESS"
+    first, second = json.loads(do("processes", "--account", "demo").out)
+    assert (first["kind"], first["target"], first["state"], first["outcome"]) == (
+        "command",
+        "account.set",
+        "done",
+        "ok",
+    )
+    assert (second["outcome"], second["code"]) == ("rejected", "C-NO-ROW-DONE")
+    late = do("do", "process.cancel", "--account", "demo", f"id={first['process_id']}")
+    assert json.loads(late.out)[0]["code"] == "C-PROCESS-DONE"
+    alone = do("do", "catalog.mapping", "--account", "demo", "layout=shop", "column=Name", "field=title")
+    assert json.loads(alone.out)[0]["code"] == "C-MAPPING"
+    assert (lay / "waits.csv").exists()
+
+
+def test_a_queued_process_that_is_cancelled_is_not_begun(stocked: Tradepost) -> None:
+    (stocked.folder / "drop" / "demo" / ".taken").mkdir(parents=True)
+    store = open_store(None, stocked.folder / "data", SystemClock())
+    store.admit([make_process(5, "demo", kind="command", lane="commands:other", args={"sealed": "", "target": "test"})])
+    store.admit([make_process(6, "demo", kind="command", lane="commands:demo", args={"sealed": "", "target": "test"})])
+    for number in (5, 6):
+        store.database.write(lambda connection, number=number: listing.stop(connection, f"{number:026d}"))  # type: ignore[misc]
+    store.close()
+    base = [sys.executable, "-m", "daemon.cli", "--config", str(stocked.config), "run", "--once"]
+    assert subprocess.run(base, capture_output=True, check=False, cwd=ROOT).returncode == 0
+    rows = stocked.rows("processes")
+    assert [(row["outcome"], row["code"]) for row in rows] == [("failed", "S-CANCELLED")] * 2

@@ -58,6 +58,9 @@ class Place:
     markers: bool = False
     limit_bytes: int = 1_000
 
+    def limit_of(self, source: str) -> int:
+        return self.limit_bytes
+
 
 def make_account(root: Path, name: str = "acme", **changes: object) -> Account:
     folders = AccountFolders(root / name)
@@ -227,11 +230,11 @@ def test_a_file_that_stays_open_is_told_and_taken_when_it_is_closed(
 def test_files_for_parts_that_are_not_built_wait_with_a_reason(
     intake: Intake, store: ListStore, clock: FakeClock, inbox: Path
 ) -> None:
-    (inbox / "commands/c.csv").touch()
+    (inbox / "stores/c.csv").touch()
     settle(intake, clock)
     assert store.rows == []
     assert [(each.place, each.reason) for each in intake.waiting()] == [
-        ("inbox/commands/c.csv", "this version does not read these files yet")
+        ("inbox/stores/c.csv", "this version does not read these files yet")
     ]
 
 

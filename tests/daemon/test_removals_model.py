@@ -23,6 +23,7 @@ from daemon.removals import Removals
 from daemon.store import Store, open_store
 from daemon.uploads import Uploads
 from tests.clock import FakeClock
+from tests.factories import request
 
 GUARD = Decimal("0.3")
 SKUS = [f"s{number}" for number in range(9)]
@@ -185,7 +186,7 @@ class Machine:
         if not self.held:
             return "rejected"
         try:
-            (self.store.request_release if release else self.store.request_discard)("acme", self.held[-1])
+            request(self.store, "release" if release else "discard", "acme", self.held[-1])
         except Refused:
             return "rejected"
         return self._perform().outcome

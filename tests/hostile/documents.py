@@ -19,7 +19,7 @@ _GOOD_LINE = b'{"sku":"G","title":"Good"}\n'
 JSON = {
     "JSON": Case("a.json", b"[" + _PRODUCT + b"]", stored=LAMP),
     "JSON that calls itself CSV": Case("a.csv", b"[" + _PRODUCT + b"]", "F-CONTENT", (".csv", "JSON")),
-    "a web page that calls itself CSV": Case("a.csv", b"\n<!DOCTYPE html><html>", "F-CONTENT", (".csv", "HTML")),
+    "a web page that calls itself CSV": Case("a.csv", b"\n<!DOCTYPE html><html>", "F-CONTENT", (".csv", "a web page")),
     "a key that stands twice": Case(
         "a.json", b'[{"sku":"A","title":"Lamp","price":1,"price":2}]', "R-DOUBLED-FIELD", ("price", "keep one")),
     "NaN": Case("a.json", b"[" + _GOOD + b'{"sku":"A","title":"Lamp","price":NaN}]', "R-JSON", ("correct it",)),

@@ -269,6 +269,32 @@ ELSEWHERE = {  # provoked where what they are about is tested; below `tests`
     "S-SFTP-FOLDER": "reliability/test_sftp.py",
     **dict.fromkeys(("F-NAME", "F-SPECIAL", "S-SFTP-LISTING", "S-SFTP-TIDY"), "sftp/test_taking.py"),
     "S-SFTP-SPEECH": "sftp/test_protocol.py",
+    **dict.fromkeys(
+        (
+            "C-COMMAND-MISSING",
+            "C-MISSING-PARAMETER",
+            "C-NOT-CLEARED",
+            "C-REQUEST-ID",
+            "C-SECRET-NUMBER",
+            "C-SURPLUS",
+            "C-TEXT",
+            "C-UNKNOWN-COMMAND",
+            "C-UNKNOWN-PARAMETER",
+            "C-VALUE",
+        ),
+        "daemon/commands/test_arguments.py",
+    ),
+    **dict.fromkeys(
+        ("C-BUG", "C-FIELD", "C-NO-ANSWER", "C-REQUEST-ID-REUSED", "C-TOGETHER"), "daemon/commands/test_doing.py"
+    ),
+    **dict.fromkeys(
+        ("C-DOUBLED-COLUMN", "C-NESTING", "C-NO-COMMAND-COLUMN", "C-NOT-A-LIST", "C-SYNTAX"), "handlers/test_rows.py"
+    ),
+    **dict.fromkeys(("C-KEY", "C-PARTIAL"), "acceptance/test_commands.py"),
+    **dict.fromkeys(
+        ("C-MAPPING", "C-NO-ROW-DONE", "C-PROCESS-DONE", "C-UNKNOWN-PROCESS", "S-CANCELLED"), "daemon/test_cli.py"
+    ),
+    "S-SECRETS": "daemon/test_secrets.py",
 }
 LATER = {"D-DRIVER", "D-IN-DOUBT", "D-RATE", "D-SKU-AMBIGUOUS"}  # told by connections, which drivers wait for
 

@@ -14,6 +14,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.store import open_store
+from tests.factories import request
 from tests.reliability.daemons import Daemon, wait_until, write_config
 
 ITEMS = 120_000
@@ -108,7 +109,7 @@ def test_a_replace_and_a_release_that_are_killed_again_and_again_count_and_withd
     assert [path for name in ("held", "applied") for path in (tmp_path / "drop" / name / ".taken").iterdir()] == []
 
     store = open_store(None, tmp_path / "data", SystemClock())
-    process = store.request_release("held", upload)
+    process = request(store, "release", "held", upload)
     store.close()
     assert kill_until_idle(config, chance) >= 1
     assert ask(config, f"select outcome from process where id = '{process}'") == [("ok",)]

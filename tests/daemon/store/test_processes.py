@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from daemon.errors import LeaseLost
+from daemon.errors import Cancelled, LeaseLost
 from daemon.model import SMALL, Answer, Claim, End
-from daemon.store import Store
+from daemon.store import Store, listing
 from daemon.store.views import month_of
 from tests.clock import FakeClock
-from tests.factories import make_block, make_process
+from tests.factories import COLUMNS, make_block, make_process
 
 
 @pytest.fixture
@@ -138,7 +138,8 @@ def test_settling_stages_answers_and_finishing_makes_the_line_done(ready: Store,
     assert ready.finished() == []
     assert ready.uploads()[0]["state"] == "done"
     month = month_of(clock.now())
-    assert {view.path for view in ready.views_behind()} == {"history/uploads.csv", f"history/{month}.csv"}
+    seen = {view.path for view in ready.views_behind()}
+    assert seen == {"history/uploads.csv", f"history/{month}.csv", "reports/processes.csv"}
 
 
 def test_a_view_that_changed_while_it_was_written_stays_behind(ready: Store) -> None:
@@ -234,3 +235,19 @@ def test_admissions_beside_settlings_leave_no_lane_without_a_head_and_no_place_t
             ready.finish(ready.finished())
             admitted += len(run)
     assert admitted == 180
+
+
+def test_a_cancelled_process_ends_at_its_next_block_and_keeps_what_was_applied(ready: Store, tmp_path: Path) -> None:
+    ready.admit([make_process(1)])
+    claim = claim_one(ready)
+    merge = ready.merge(COLUMNS, partial=False)
+    first = make_block(ready, tmp_path, new=[{"sku": "a", "digest": 1}])
+    ready.step(claim, first, merge, COLUMNS, 2)
+    ready.database.write(lambda connection: listing.stop(connection, claim.id))
+    second = make_block(ready, tmp_path, 2, new=[{"sku": "b", "digest": 1}])
+    with pytest.raises(Cancelled):
+        ready.step(claim, second, merge, COLUMNS, 2)
+    ready.settle([claim], [End("failed", "S-CANCELLED", "It was cancelled.")])
+    assert [item["sku"] for item in ready.items("acme")] == ["a"]
+    (line,) = ready.commands.processes("acme")
+    assert (line["progress"], line["total"], line["outcome"], line["code"]) == (1, 2, "failed", "S-CANCELLED")

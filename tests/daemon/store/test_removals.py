@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.errors import LeaseLost, Refused
+from daemon.errors import Cancelled, LeaseLost, Refused
 from daemon.model import Claim, Counts, End
-from daemon.store import Store, removals
+from daemon.store import Store, listing, removals
 from daemon.store.holds import LAPSE
 from daemon.store.removals import KINDS
 from tests.clock import FakeClock
-from tests.factories import make_block, make_process
+from tests.factories import make_block, make_process, request
 
 COLUMNS = ["sku", "title", "digest"]
 GUARD = Decimal("0.3")
@@ -105,7 +105,7 @@ class Files:
 
     def release(self, upload: str) -> None:
         """Ask for a release and perform it."""
-        self.store.request_release("acme", upload)
+        request(self.store, "release", "acme", upload)
         (claim,) = self.store.claim("one")
         self.store.end_hold(claim, upload, "releasing")
         step = 2
@@ -253,7 +253,7 @@ def test_a_release_spares_what_a_later_file_has_named_in_any_way(files: Files) -
     files.release(held)
     assert files.withdrawn() == [f"s{number:02}" for number in range(3, 15)]
     assert files.store.digests("acme", ["s15", "s16"]) == {"s15": 1}
-    assert refusal(lambda: files.store.request_release("acme", held)) == "C-NOT-HELD"
+    assert refusal(lambda: request(files.store, "release", "acme", held)) == "C-NOT-HELD"
 
 
 def test_the_export_hides_the_digest_of_what_is_held(files: Files, tmp_path: Path) -> None:
@@ -274,14 +274,14 @@ def test_a_newer_replace_discards_an_older_hold(files: Files) -> None:
     files.begin(20)
     first = files.hold([f"s{number:02}" for number in range(1, 20)])
     second = files.hold([f"s{number:02}" for number in range(2, 20)])
-    assert refusal(lambda: files.store.request_release("acme", first)) == "C-NOT-HELD"
-    files.store.request_discard("acme", second)
+    assert refusal(lambda: request(files.store, "release", "acme", first)) == "C-NOT-HELD"
+    request(files.store, "discard", "acme", second)
     (claim,) = files.store.claim("one")
     assert (claim.kind, claim.args) == ("discard", {"upload_id": second})
     files.store.end_hold(claim, second, "discarded")
     files.store.settle([claim], [End("ok")])
-    assert refusal(lambda: files.store.request_discard("acme", second)) == "C-NOT-HELD"
-    assert refusal(lambda: files.store.request_release("other", second)) == "C-NO-UPLOAD"
+    assert refusal(lambda: request(files.store, "discard", "acme", second)) == "C-NOT-HELD"
+    assert refusal(lambda: request(files.store, "release", "other", second)) == "C-NO-UPLOAD"
     assert files.withdrawn() == []
     files.store.lapse()
     assert (files.store.count_held(first), files.store.count_held(second)) == (0, 0)
@@ -292,22 +292,39 @@ def test_a_hold_lapses_after_fourteen_days_also_when_it_was_asked_for_before(fil
     held = files.hold([f"s{number:02}" for number in range(1, 20)])
     clock.advance(LAPSE / 1e6)
     files.store.lapse()
-    files.store.request_release("acme", held)
+    request(files.store, "release", "acme", held)
     clock.advance(1)
     (claim,) = files.store.claim("one")
     assert refusal(lambda: files.store.end_hold(claim, held, "releasing")) == "C-LAPSED"
-    assert refusal(lambda: files.store.request_release("acme", held)) == "C-LAPSED"
+    assert refusal(lambda: request(files.store, "release", "acme", held)) == "C-LAPSED"
     files.store.lapse()
-    assert refusal(lambda: files.store.request_release("acme", held)) == "C-LAPSED"
+    assert refusal(lambda: request(files.store, "release", "acme", held)) == "C-LAPSED"
     assert files.store.count_held(held) == 0
+
+
+def test_what_a_cancelled_release_has_not_taken_yet_is_given_up(files: Files) -> None:
+    files.begin(20)
+    held = files.hold([f"s{number:02}" for number in range(1, 20)])
+    process = request(files.store, "release", "acme", held)
+    (claim,) = files.store.claim("one")
+    files.store.end_hold(claim, held, "releasing")
+    files.store.lapse()
+    assert files.store.count_held(held) == 19  # it goes on
+    files.store.database.write(lambda connection: listing.stop(connection, process))
+    with pytest.raises(Cancelled):
+        files.store.take_held(claim, held, step=2, total=19)
+    files.store.settle([claim], [End("failed", "S-CANCELLED")])
+    files.store.lapse()
+    assert (files.store.count_held(held), files.withdrawn()) == (0, [])
+    assert refusal(lambda: request(files.store, "release", "acme", held)) == "C-NOT-HELD"
 
 
 def test_a_retry_is_a_new_upload_that_leads_to_the_first_file(files: Files) -> None:
     claim = files.claim()
-    assert refusal(lambda: files.store.request_retry("acme", claim.id)) == "C-UNFINISHED"
+    assert refusal(lambda: request(files.store, "retry", "acme", claim.id)) == "C-UNFINISHED"
     files.store.settle([claim], [End("ok")])
     files.store.finish(files.store.finished())
-    second = files.store.request_retry("acme", claim.id)
+    second = request(files.store, "retry", "acme", claim.id)
     (retry,) = files.store.claim("one")
     assert (retry.id, retry.kind, retry.via, retry.force) == (second, "retry", f"retry:{claim.id}", True)
     assert (retry.name, retry.args["retry_of"]) == (claim.name, claim.id)
@@ -315,7 +332,7 @@ def test_a_retry_is_a_new_upload_that_leads_to_the_first_file(files: Files) -> N
     (finished,) = files.store.finished()
     assert finished.retried
     files.store.finish([finished])
-    files.store.request_retry("acme", second)
+    request(files.store, "retry", "acme", second)
     (third,) = files.store.claim("one")
     assert (third.via, third.args["retry_of"], third.args["received_at"]) == (
         f"retry:{second}",
@@ -323,5 +340,5 @@ def test_a_retry_is_a_new_upload_that_leads_to_the_first_file(files: Files) -> N
         claim.received_at,
     )
     files.store.admit([make_process(99, refused=("F-LINK", "a link"))])
-    assert refusal(lambda: files.store.request_retry("acme", f"{99:026d}")) == "C-NOT-ARCHIVED"
-    assert refusal(lambda: files.store.request_retry("acme", "nothing")) == "C-NO-UPLOAD"
+    assert refusal(lambda: request(files.store, "retry", "acme", f"{99:026d}")) == "C-NOT-ARCHIVED"
+    assert refusal(lambda: request(files.store, "retry", "acme", "nothing")) == "C-NO-UPLOAD"
