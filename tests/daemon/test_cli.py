@@ -108,7 +108,7 @@ def test_wrong_usage_ends_with_2(tradepost: Tradepost, words: list[str]) -> None
 
 
 def test_the_version_is_told(tradepost: Tradepost) -> None:
-    assert tradepost("--version") == (0, "tradepost 0.1.0\n", "")
+    assert tradepost("--version") == (0, "tradepost 0.2.0\n", "")
 
 
 # -- setting up ------------------------------------------------------------------
