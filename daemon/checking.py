@@ -1,7 +1,6 @@
 """Applies the rules to a spool in key order and hands the outcome on as blocks, each a message and mostly a file."""
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import blake2b
 
 import msgspec
@@ -64,26 +63,21 @@ class _Checking:
         self._warned = 0
         self._number = 0  # of the block that was told or skipped last
         self._missing = _NO_SKUS
-        self._writer = ThreadPoolExecutor(1)
-        self._written: tuple[Block, Future[None]] | None = None  # what the writer has in hand
         self._twins: list[dict[str, str]] = []
 
     def all(self, lots: Lots) -> Checked:
-        """Every block, each written in a thread while the rules look at the next."""
-        with self._writer:
-            for lot in lots:
-                skus = self._skus(lot)
-                if self._is_next():
-                    self._begin(*self._block(lot))
-                elif self._job.missing:
-                    self._known.of(skus)
-                if self._job.missing:
-                    self._tell_missing(self._known.missing(skus))
+        for lot in lots:
+            skus = self._skus(lot)
+            if self._is_next():
+                self._tell(*self._block(lot))
+            elif self._job.missing:
+                self._known.of(skus)
             if self._job.missing:
-                for rest in self._known.rest():
-                    self._tell_missing(rest)
-                self._tell_missing(_NO_SKUS, last=True)
-            self._tell()
+                self._tell_missing(self._known.missing(skus))
+        if self._job.missing:
+            for rest in self._known.rest():
+                self._tell_missing(rest)
+            self._tell_missing(_NO_SKUS, last=True)
         self._await(self._number)
         return Checked(self._number)
 
@@ -110,26 +104,15 @@ class _Checking:
             part, self._missing = self._missing[: self._job.rows], self._missing[self._job.rows :]
             if self._is_next():
                 block = Block(self._number, self._path(self._number), 0, 0, 0, 0, 0, 0, 0, missing=len(part))
-                self._begin(block, _NO_ROWS, {"missing": part.alias("sku").to_frame()})
+                self._tell(block, _NO_ROWS, {"missing": part.alias("sku").to_frame()})
 
-    def _begin(self, block: Block, rows: pl.DataFrame, further: dict[str, pl.DataFrame]) -> None:
-        """Have a block written, and tell the one before it, which is by now."""
+    def _tell(self, block: Block, rows: pl.DataFrame, further: dict[str, pl.DataFrame]) -> None:
+        """Write a block and tell it."""
         rows, same = blocks.take_same(rows, self._manifest.plan.fields)
-        block = msgspec.structs.replace(block, same=same)
-        self._tell()
-        self._written = block, self._writer.submit(self._write, block, rows, further)
-
-    def _tell(self) -> None:
-        if self._written:
-            block, future = self._written
-            self._written = None
-            future.result()
-            self._told = block.number
-            self._desk.tell(block)
-
-    def _write(self, block: Block, rows: pl.DataFrame, further: dict[str, pl.DataFrame]) -> None:
         if block.path:
             blocks.write(block.path, self._job.blocks, rows, further)
+        self._told = block.number
+        self._desk.tell(msgspec.structs.replace(block, same=same))
 
     def _await(self, block: int) -> None:
         self._hear()
