@@ -185,7 +185,8 @@ class Driver(ABC):
     """One marketplace for one connection. Instances live as long as a piece of work and may keep tokens meanwhile.
 
     Every method, and the constructor, may raise the four kinds of Trouble. `limits` says how many offers one push
-    takes; the daemon cuts. An instance is used by one thread at a time.
+    takes; the daemon cuts. An instance is used by one thread at a time. What a driver does not declare in `able` is
+    never called and stays as it is here; what it declares it must have, or it is not loaded (`lacks`).
     """
 
     contract: ClassVar[int] = CONTRACT
@@ -238,3 +239,19 @@ class Driver(ABC):
     def ask(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket | NotDone | Unknown:
         """After a lost reply: what became of that push? Changes nothing there."""
         raise NotImplementedError
+
+
+_NEEDED = {
+    Able.MODEL: ("model",),
+    Able.ORDERS: ("orders",),
+    Able.ACKNOWLEDGE: ("acknowledge",),
+    Able.LISTINGS: ("listings",),
+    **dict.fromkeys((Able.STOCK, Able.PRICE, Able.PRODUCT), ("push", "ask")),
+    Able.LATER: ("collect",),
+}
+
+
+def lacks(driver: type[Driver]) -> list[str]:
+    """The methods that a driver would need for what it declares, and does not have."""
+    needed = {name for able in driver.able for name in _NEEDED.get(able, ())}
+    return sorted(name for name in needed if getattr(driver, name) is getattr(Driver, name))

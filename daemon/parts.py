@@ -65,12 +65,14 @@ def drivers() -> tuple[dict[str, "type[Driver]"], list[str]]:
 
 
 def _driver(loaded: object) -> "type[Driver]":
-    from daemon.drivers import CONTRACT, Driver  # not before somebody asks for drivers
+    from daemon.drivers import CONTRACT, Driver, lacks  # not before somebody asks for drivers
 
     if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
         raise TypeError("it is no Driver")
     if loaded.contract != CONTRACT:
         raise ValueError(f"it is made for version {loaded.contract} of the driver contract, this is {CONTRACT}")
+    if missing := lacks(loaded):
+        raise TypeError(f"it declares what it cannot do without {', '.join(missing)}")
     return loaded
 
 

@@ -25,6 +25,9 @@ class Corner(Driver):
 
 class Older(Corner):
     contract = 0
+
+class Boasting(Corner):
+    able = frozenset((Able.ORDERS, Able.STOCK))
 """
 
 
@@ -59,6 +62,7 @@ def test_a_package_that_is_installed_brings_its_driver_and_its_codes(site: Path)
         ("broken = no_such_module:Corner", "ModuleNotFoundError"),
         ("broken = cornershop:DRIVER", "it is no Driver"),
         ("broken = cornershop:Older", "version 0 of the driver contract"),
+        ("broken = cornershop:Boasting", "it declares what it cannot do without ask, orders, push"),
     ],
 )
 def test_a_driver_that_cannot_be_used_is_named_and_hinders_no_other(site: Path, entry: str, said: str) -> None:

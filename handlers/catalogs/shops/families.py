@@ -1,5 +1,6 @@
 """Products on several lines: read twice, first for what a product says, then for its lines with all they inherit."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar, Final, NamedTuple
@@ -43,17 +44,17 @@ class Family(Shop):
         own = pl.col(str(place))
         return pl.when(own != "").then(own).otherwise(pl.col(f"told{place}").fill_null(""))
 
+    @abstractmethod
     def ref(self) -> pl.Expr:
         """By what a line names its product; blank when it stands alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tells(self) -> pl.Expr:
         """Whether the other lines of the product inherit from this one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pictures(self) -> tuple[pl.Expr, pl.Expr]:
         """The images a line adds to its product, and where among the product's images they stand."""
-        raise NotImplementedError
 
     def aliases(self, frame: pl.DataFrame) -> pl.DataFrame | None:
         """Other names by which lines name the products of these lines: `ref, key, options`."""
@@ -67,9 +68,9 @@ class Family(Shop):
         """The cells of those columns, in the columns of `PAIRS`."""
         return pl.DataFrame(schema=PAIRS)
 
+    @abstractmethod
     def aside(self) -> pl.Expr:
         """Which lines are no items."""
-        raise NotImplementedError
 
     def absent(self) -> frozenset[str]:
         """Columns that, as the first reading has shown, nothing in this file fills: they are not touched."""

@@ -1,6 +1,7 @@
 """The columns of a sender as a shop's module sees them, and how columns of ours are made of them."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, NamedTuple
 
@@ -55,7 +56,7 @@ class Sent:
         return BLANK if place is None else pl.col(str(place))
 
 
-class Shop:
+class Shop(ABC):
     """Makes columns of ours for one header: what a layout needs beyond its table."""
 
     products: ClassVar = False
@@ -66,9 +67,9 @@ class Shop:
         self.moment = moment  # UTC microseconds
         self.language = language  # the account's
 
+    @abstractmethod
     def derived(self) -> list[Derived]:
         """The columns to append, each made of those that are there."""
-        raise NotImplementedError
 
     def made(self, column: str, cells: pl.Expr, *names: str) -> list[Derived]:
         """One column, or none when the sender has none of the columns `names` that it is made of."""
