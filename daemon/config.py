@@ -1,6 +1,7 @@
 """The configuration: what may stand in tradepost.toml and accounts.d/, with defaults; all faults are told at once."""
 
 import codecs
+import ipaddress
 import os
 import re
 import zoneinfo
@@ -66,6 +67,23 @@ def _encoding(name: str) -> str:
     return name
 
 
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of "127.0.0.1:9464" or "[::1]:9464". Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _loopback(text: str) -> str:
+    try:
+        host, port = split_address(text)
+        if ipaddress.ip_address(host).is_loopback and 0 < port < 65536:
+            return text
+    except ValueError:
+        pass
+    # who reads them needs no password, so nobody else may reach them
+    _no('write an address of this machine itself and a port, for example "127.0.0.1:9464"')
+
+
 class Secret:
     """Where a secret is kept: `file:/path`, `env:NAME` or `credential:NAME`. What is shown or logged of it is ***."""
 
@@ -105,6 +123,7 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 Pause = Annotated[Duration, AfterValidator(_positive)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}$")]  # ASCII, no blank
 RemoteFolder = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f]*$")]
 Sent = Literal["errors", "results", "orders", "history", "reports", "keys"]
 
@@ -185,6 +204,18 @@ class EndpointConfig(Section):
     every: Pause = Field(30.0, description='a length of time, for example "30s"')
 
 
+class AlertsConfig(Section):
+    """The mail server that alerts go out by."""
+
+    host: str = Field(pattern=r"^[A-Za-z0-9.:_-]{1,255}$", description="the name of the mail server")
+    port: int = Field(587, ge=1, le=65535, description="a port number from 1 to 65535")
+    starttls: bool = Field(True, description="true or false, without quotes")
+    sender: Address = Field(alias="from", description='an address, for example "tradepost@example.com"')
+    to: tuple[Address, ...] = Field(strict=False, min_length=1, description='addresses: ["operator@example.com"]')
+    username: str | None = Field(None, min_length=1, description="the user to sign in as")
+    password: Secret | None = Field(None, description='where the password is kept, for example "credential:mail"')
+
+
 class Config(Section):
     """A whole configuration without faults. Lengths of time are seconds."""
 
@@ -199,6 +230,8 @@ class Config(Section):
     settle: Duration = Field(1.0, description='a length of time, for example "1s"')
     rescan: Pause = Field(30.0, description='a length of time, for example "30s"')
     incomplete_after: Pause = Field(600.0, description='a length of time, for example "10m"')
+    metrics: Annotated[str, AfterValidator(_loopback)] | None = Field(None, description='for example "127.0.0.1:9464"')
+    alerts: AlertsConfig | None = Field(None, description="an [alerts] table")
     limits: Annotated[Limits, GetPydanticSchema(_limits)] = Limits()
     accounts: dict[Name, AccountConfig] = Field({}, description="[accounts.<name>] tables")
     sftp: tuple[EndpointConfig, ...] = Field((), strict=False, description="[[sftp]] tables")

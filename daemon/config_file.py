@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from daemon.config import DEFAULT_PATH, NAME, AccountConfig, Config, EndpointConfig, LimitsConfig
+from daemon.config import DEFAULT_PATH, NAME, AccountConfig, AlertsConfig, Config, EndpointConfig, LimitsConfig
 from daemon.errors import ConfigurationFault
 
-SECTIONS: dict[str, type[BaseModel]] = {"accounts": AccountConfig, "sftp": EndpointConfig, "limits": LimitsConfig}
+SECTIONS: dict[str, type[BaseModel]] = {
+    "accounts": AccountConfig,
+    "alerts": AlertsConfig,
+    "limits": LimitsConfig,
+    "sftp": EndpointConfig,
+}
 HIDDEN = {"database", "private_key", "passphrase", "password"}  # a fault in one of these never shows what stands there
 
 Table = dict[str, Any]
@@ -93,7 +99,7 @@ class Reading:
         for number, server in enumerate(servers, 1):
             key = f'sftp "{server["name"]}"' if "name" in server else f"sftp number {number}"
             self.faults += [f"{key}: {fault}" for fault in _server_faults(server, names)]
-        self.faults += _folder_faults(self.data)
+        self.faults += _alert_faults(self.data.get("alerts")) + _folder_faults(self.data)
 
     def _read(self, path: Path) -> Table:
         try:
@@ -140,10 +146,11 @@ def sentence(error: ErrorDetails, data: Table) -> str:
     """One fault that pydantic found in `data`, for whoever wrote the file: key, what is wrong, what to write."""
     where = [part for part in error["loc"] if part != "[key]"]
     key, name = _key(where, data), str(where[-1])
-    field = _section(where).model_fields.get(name)
+    known = keys_of(_section(where))
+    field = known.get(name)
     cure = field.description if field and field.description else "what config/tradepost.toml shows for it"
     if error["type"] == "extra_forbidden":
-        return f"{key}: there is no such key. {nearest(name, _section(where).model_fields)}"
+        return f"{key}: there is no such key. {nearest(name, known)}"
     if "[key]" in error["loc"]:
         return f"{key}: the name does not fit; it may have 1 to 40 letters, digits, - and _."
     if error["type"] == "missing":
@@ -152,6 +159,11 @@ def sentence(error: ErrorDetails, data: Table) -> str:
         return f"{key}: {error['msg']}."
     shown = "what stands there" if name in HIDDEN else _show(error["input"])
     return f"{key}: {shown} does not fit; write {cure}."
+
+
+def keys_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys of a table, as they stand in the file."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -163,7 +175,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _section(where: list[Any]) -> type[BaseModel]:
-    inside = {"accounts": 3, "sftp": 3, "limits": 2}.get(str(where[0]), 99)
+    inside = {"accounts": 3, "alerts": 2, "sftp": 3, "limits": 2}.get(str(where[0]), 99)
     return SECTIONS[str(where[0])] if len(where) >= inside else Config
 
 
@@ -218,6 +230,17 @@ def _server_faults(server: Table, accounts: list[str]) -> list[str]:
         faults.append('after = "archive" needs archive = "/a/folder/there"; or write after = "delete" or "leave".')
     if ("send" in server) != ("outbox" in server):
         faults.append("send and outbox go together: what to send, and the folder there that gets it.")
+    return faults
+
+
+def _alert_faults(alerts: object) -> list[str]:
+    if not isinstance(alerts, dict):
+        return []
+    faults = []
+    if ("username" in alerts) != ("password" in alerts):
+        faults.append("alerts: username and password go together; write both, or neither.")
+    if "password" in alerts and alerts.get("starttls") is False:
+        faults.append("alerts: with starttls = false the password would go out readable; remove one of the two.")
     return faults
 
 

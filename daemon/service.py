@@ -24,6 +24,7 @@ from daemon.history import History
 from daemon.identifiers import ulid
 from daemon.instance import Instance
 from daemon.intake import Intake
+from daemon.operation import EVERY, Operation, Pulse
 from daemon.outbox import Outbox
 from daemon.performers import make_performers
 from daemon.sftp.delivery import Copies
@@ -71,6 +72,7 @@ class Service:
         self.performers = make_performers(self.store, self.accounts, self.data_dir, self.stop, self.engine.hint)
         me, hint = self.instance.id, self.engine.hint
         self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
+        self.operation = Operation(self.store, clock, self._feel)
         self._open_accounts(config)
         self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
 
@@ -114,6 +116,8 @@ class Service:
             self.poller.start(alone=self._is_alone())
         for thread in (*self.workers, self.history):
             thread.start()
+        if not once:
+            self.operation.set_config(self.config)
         logger.info("ready: {} account(s), instance {}", len(self.accounts), self.instance.id)
         try:
             while not self.stop.is_set():
@@ -165,6 +169,7 @@ class Service:
         self.config = config
         self._open_accounts(config)
         self.watch.start()
+        self.operation.set_config(config)
         logger.info("the configuration was read again: {} account(s)", len(self.accounts))
 
     def hint(self, account: str | None) -> None:
@@ -222,8 +227,12 @@ class Service:
         chores.add_job(lambda: self._try(self._renew), "interval", seconds=RENEW)
         chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
         chores.add_job(lambda: self._try(self.store.lapse), "interval", hours=1)
+        chores.add_job(lambda: self._try(self.operation.turn), "interval", seconds=EVERY)
         chores.start()
         return chores
+
+    def _feel(self) -> Pulse:
+        return Pulse(self.watch.healthy()[1], self.trouble.lasts(), self.waits.oldest())
 
     def _renew(self) -> None:
         self.store.renew(self.instance.id, self.site, self.instance.host, os.getpid())
@@ -248,6 +257,7 @@ class Service:
 
     def _end(self, chores: BackgroundScheduler, *, once: bool) -> None:
         self.stop.set()
+        self.operation.stop()
         self.poller.end()
         self.engine.hint()
         chores.shutdown(wait=False)

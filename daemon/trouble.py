@@ -40,6 +40,10 @@ class Trouble:
         if was:
             logger.info("work goes on; this is over: {}", was)
 
+    def lasts(self) -> bool:
+        """Whether it is not known to be over."""
+        return bool(self._message)
+
     def reason(self) -> str | None:
         """Why nothing should be taken now; None when that is over, or when it is time to try again."""
         with self._lock:

@@ -1,6 +1,6 @@
 """What lies in the inboxes without being taken, as `reports/inbox.csv` shows it: only what has waited for a while."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from daemon.clock import Clock
@@ -12,6 +12,7 @@ COLUMNS = ("file", "bytes", "waiting_at", "reason")
 PATIENCE = 5.0  # seconds: every file waits for a moment until it is known to be whole
 
 Key = tuple[str, str]  # account, place
+Row = tuple[str, int, int, str]  # COLUMNS
 
 
 class Waits:
@@ -20,14 +21,14 @@ class Waits:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._since: dict[Key, tuple[float, int]] = {}  # monotonic, UTC microseconds
-        self._rows: dict[str, list[Sequence[object]]] = {}
+        self._rows: dict[str, list[Row]] = {}
 
     def look(self, waiting: Iterable["Waiting"]) -> list[str]:
         """Take note of what waits now; returns the accounts whose view has changed."""
         now = (self._clock.monotonic(), self._clock.now())
         seen = {(each.account, each.place): each for each in waiting}
         self._since = {key: self._since.get(key, now) for key in seen}
-        rows: dict[str, list[Sequence[object]]] = {}
+        rows: dict[str, list[Row]] = {}
         for key, each in sorted(seen.items()):
             monotonic, moment = self._since[key]
             if now[0] - monotonic >= PATIENCE:
@@ -36,6 +37,10 @@ class Waits:
         self._rows = rows
         return changed
 
-    def rows(self, account: str) -> list[Sequence[object]]:
+    def rows(self, account: str) -> list[Row]:
         """The lines of the view of one account."""
         return self._rows.get(account, [])
+
+    def oldest(self) -> int | None:
+        """Since when (UTC microseconds) the thing waits that has waited longest."""
+        return min((row[2] for rows in self._rows.values() for row in rows), default=None)

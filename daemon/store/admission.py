@@ -1,6 +1,7 @@
 """Admission: a process gets its row once, by its key, and its place in its lane."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from daemon.identifiers import show
 from daemon.model import FILES, NewProcess
-from daemon.store import remotes
+from daemon.store import remotes, tallies
 from daemon.store.tables import account, process, upload
 from daemon.store.views import PROCESSES, mark, mark_history
 
@@ -48,6 +49,7 @@ def admit(connection: Connection, new: Sequence[NewProcess], now: int) -> list[b
             mark(connection, {row["account_id"] for row in processes}, PROCESSES)
     if uploads:
         connection.execute(insert(upload), uploads)
+        tallies.add(connection, Counter(("uploads", row["kind"], row["outcome"]) for row in uploads if row["outcome"]))
         remotes.put_taken(connection, fetched)
         mark_history(connection, {(row["account_id"], row["received_at"]) for row in uploads})
     return admitted

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from daemon.model import Answer, Counts, Finished
+from daemon.store import tallies
 from daemon.store.tables import COUNTS, account, answer, block_fault, process, upload
 from daemon.store.views import mark_history
 
@@ -94,9 +95,9 @@ def finish(connection: Connection, finished: Sequence[Finished], now: int) -> No
     ids = [each.id for each in finished]
     connection.execute(update(answer).where(answer.c.process_id.in_(ids)).values(state="published"))
     connection.execute(delete(block_fault).where(block_fault.c.process_id.in_(ids)))
-    connection.execute(
-        update(upload).where(upload.c.id.in_(ids), upload.c.state != "done").values(state="done", finished_at=now)
-    )
+    ending = update(upload).where(upload.c.id.in_(ids), upload.c.state != "done").values(state="done", finished_at=now)
+    ended = connection.execute(ending.returning(upload.c.kind, upload.c.outcome, *(upload.c[name] for name in COUNTS)))
+    tallies.add_uploads(connection, ended.mappings().all())
     lines = connection.execute(select(upload.c.account_id, upload.c.received_at).where(upload.c.id.in_(ids)))
     mark_history(connection, [(row.account_id, row.received_at) for row in lines])
 

@@ -8,8 +8,17 @@ from typing import Any
 
 import pytest
 
-from daemon.config import AccountConfig, Config, EndpointConfig, LimitsConfig, Secret, data_file, parse_duration
-from daemon.config_file import find_path, load, write_account
+from daemon.config import (
+    AccountConfig,
+    AlertsConfig,
+    Config,
+    EndpointConfig,
+    LimitsConfig,
+    Secret,
+    data_file,
+    parse_duration,
+)
+from daemon.config_file import find_path, keys_of, load, write_account
 from daemon.errors import ConfigurationFault
 
 
@@ -249,6 +258,54 @@ def test_an_account_with_a_fault_is_not_added(tmp_path: Path) -> None:
     assert not (tmp_path / "accounts.d").exists()
 
 
+# -- figures and alerts ----------------------------------------
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9464", "127.1.2.3:1", "[::1]:9464"])
+def test_figures_are_given_on_addresses_of_this_machine(tmp_path: Path, address: str) -> None:
+    assert load(write(tmp_path, f'metrics = "{address}"')).metrics == address
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:9464", "[::]:9464", "192.168.0.1:9464", "localhost:9464", "9464", "127.0.0.1", "127.0.0.1:0"]
+)
+def test_figures_are_given_on_no_other_address(tmp_path: Path, address: str) -> None:
+    (fault,) = faults_of(write(tmp_path, f'metrics = "{address}"'))
+    assert fault.startswith("metrics: write an address of this machine itself and a port")
+
+
+MAIL = '[alerts]\nhost = "mail.example"\nfrom = "us@example.com"\nto = ["you@example.com"]\n'
+
+
+def test_alerts_need_a_server_and_two_addresses(tmp_path: Path) -> None:
+    alerts = load(write(tmp_path, MAIL)).alerts
+    assert alerts
+    assert (alerts.port, alerts.starttls, alerts.sender, alerts.to) == (
+        587,
+        True,
+        "us@example.com",
+        ("you@example.com",),
+    )
+    assert faults_of(write(tmp_path, "[alerts]\nform = 1\n")) == [
+        "alerts.host is missing: write the name of the mail server.",
+        'alerts.from is missing: write an address, for example "tradepost@example.com".',
+        'alerts.to is missing: write addresses: ["operator@example.com"].',
+        'alerts.form: there is no such key. Did you mean "from"?',
+    ]
+
+
+@pytest.mark.parametrize("address", ["a@b\\r\\nBcc: c@d", "a b@c", "a@b,c@d", "ä@example.com", "nobody"])
+def test_an_address_can_bring_no_other_header(tmp_path: Path, address: str) -> None:
+    (fault,) = faults_of(write(tmp_path, MAIL.replace("us@example.com", address)))
+    assert fault.startswith("alerts.from: ")
+
+
+def test_a_password_for_mail_goes_with_a_user_and_never_out_readable(tmp_path: Path) -> None:
+    assert len(faults_of(write(tmp_path, MAIL + 'username = "u"\n'))) == 1
+    (fault,) = faults_of(write(tmp_path, MAIL + 'username = "u"\npassword = "env:P"\nstarttls = false\n'))
+    assert "readable" in fault
+
+
 # -- the documented file ----------------------------------------
 
 
@@ -264,6 +321,7 @@ def test_the_documented_file_is_read_as_it_is_and_says_the_defaults() -> None:
 def test_the_documented_file_has_every_key_and_no_other() -> None:
     data = documented(all_keys=True)
     assert data.keys() == Config.model_fields.keys()
+    assert data["alerts"].keys() == keys_of(AlertsConfig).keys()
     assert data["limits"].keys() == LimitsConfig.model_fields.keys()
     assert data["accounts"]["acme"].keys() == AccountConfig.model_fields.keys()
     assert data["sftp"][0].keys() == EndpointConfig.model_fields.keys()
