@@ -195,7 +195,7 @@ CODES: tuple[Code, ...] = (
         "C-NOT-ARCHIVED",
         "error",
         "The file of upload {value} is not in the archive: there is nothing to read again. Drop the file.",
-        "It was never taken (a link, a folder), is no catalog, or somebody has removed it from archive/.",
+        "It was never taken (a link, a folder), is no catalog, or its time in archive/ (`keep_archive`) was over.",
         "Drop the file again.",
     ),
     Code(

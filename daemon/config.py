@@ -45,6 +45,14 @@ def _positive(seconds: float) -> float:
     return seconds if seconds > 0 else _no('it must be longer than nothing, for example "30s"')
 
 
+def _year(seconds: float) -> float:
+    return seconds if seconds >= 400 * UNITS["d"] else _no('the history is kept for at least "400d"')
+
+
+def _day(seconds: float) -> float:
+    return seconds if seconds >= UNITS["d"] else _no('write at least "1d"')
+
+
 def _absolute(path: Path) -> Path:
     if not path.is_absolute() or ".." in path.parts:
         _no('write the whole path from the root, beginning with /, and no ".." in it')
@@ -121,6 +129,7 @@ class Secret:
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Pause = Annotated[Duration, AfterValidator(_positive)]
+Keep = Annotated[Duration, AfterValidator(_day)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}$")]  # ASCII, no blank
@@ -232,6 +241,11 @@ class Config(Section):
     incomplete_after: Pause = Field(600.0, description='a length of time, for example "10m"')
     metrics: Annotated[str, AfterValidator(_loopback)] | None = Field(None, description='for example "127.0.0.1:9464"')
     alerts: AlertsConfig | None = Field(None, description="an [alerts] table")
+    keep_archive: Keep = Field(90 * 86400.0, description='a length of time from a day, for example "90d"')
+    keep_outbox: Keep = Field(90 * 86400.0, description='a length of time from a day, for example "90d"')
+    keep_history: Annotated[Duration, AfterValidator(_year)] = Field(
+        400 * 86400.0, description='a length of time from 400 days, for example "400d"'
+    )
     limits: Annotated[Limits, GetPydanticSchema(_limits)] = Limits()
     accounts: dict[Name, AccountConfig] = Field({}, description="[accounts.<name>] tables")
     sftp: tuple[EndpointConfig, ...] = Field((), strict=False, description="[[sftp]] tables")

@@ -26,6 +26,23 @@ def ulid(now_us: int) -> str:
         # A clock that stands or steps back must not break the order: then the last id counts up.
         _last = fresh if fresh >> 80 > _last >> 80 else _last + 1
         number = _last
+    return _spell(number)
+
+
+def least_ulid(moment: int) -> str:
+    """The first of all ids that can be made at a moment, in UTC microseconds."""
+    return _spell((moment // 1_000) << 80)
+
+
+def time_of(upload_id: str) -> int:
+    """When an id was made, by the clock of that moment: UTC microseconds, whole milliseconds."""
+    number = 0
+    for letter in upload_id[:10]:
+        number = number << 5 | _ALPHABET.index(letter)
+    return number * 1_000
+
+
+def _spell(number: int) -> str:
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 

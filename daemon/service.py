@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
 from daemon.accounts import Account, open_accounts
+from daemon.care import Care
 from daemon.children import Children
 from daemon.clock import Clock, SystemClock
 from daemon.codes import sentence
@@ -69,6 +70,7 @@ class Service:
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail, self.waits)
         self.copies = Copies(self.data_dir)
         self.outbox = Outbox(self.store, self.accounts, self.copies, self.history.wake)
+        self.care = Care(self.store, self.accounts, clock, self.stop, lambda: self.config)
         self.performers = make_performers(self.store, self.accounts, self.data_dir, self.stop, self.engine.hint)
         me, hint = self.instance.id, self.engine.hint
         self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
@@ -123,6 +125,8 @@ class Service:
             while not self.stop.is_set():
                 pause = self.turn()
                 if once and pause > 0 and (is_done or self._is_done)():
+                    if self.taking:
+                        self._try(self.care.turn)
                     break
                 self.wanted.wait(min(pause, 0.2 if once else 1.0))
         finally:
@@ -228,6 +232,7 @@ class Service:
         chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
         chores.add_job(lambda: self._try(self.store.lapse), "interval", hours=1)
         chores.add_job(lambda: self._try(self.operation.turn), "interval", seconds=EVERY)
+        chores.add_job(lambda: self._try(self.care.look), "interval", hours=1)
         chores.start()
         return chores
 

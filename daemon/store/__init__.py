@@ -29,6 +29,7 @@ from daemon.store.command_store import CommandStore
 from daemon.store.figures import Figures
 from daemon.store.holds import Holds
 from daemon.store.postgres import PostgresDatabase
+from daemon.store.pruning import Pruning
 from daemon.store.schema import Schema
 from daemon.store.shown import Shown
 from daemon.store.sqlite import SqliteDatabase
@@ -68,6 +69,7 @@ class Store(Holds, Shown, Stock):
         self.clock = clock
         self.schema = Schema(database.engine)
         self.remotes = remotes.Remotes(database, self._now)
+        self.pruning = Pruning(database)
         self.commands = CommandStore(database, clock, self._now)
         self.figures = Figures(database)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from daemon.store.tables import command_answer
 
@@ -23,9 +23,7 @@ class RowAnswer(NamedTuple):
 
 
 def put(connection: Connection, process_id: str, account_id: int, answers: Sequence[RowAnswer], now: int) -> None:
-    """Keep the answers of rows, in the transaction that did what they say; those of a month ago go."""
-    old = command_answer.c.created_at < now - KEPT
-    connection.execute(delete(command_answer).where(command_answer.c.account_id == account_id, old))
+    """Keep the answers of rows, in the transaction that did what they say."""
     rows = [
         {
             "process_id": process_id,

@@ -96,6 +96,10 @@ Index(
     postgresql_where=text("state <> 'done'"),
 )
 
+# work without a history line, which is kept shorter
+PAST_WORK = text("kind NOT IN ('upload', 'retry', 'commands') AND state = 'done'")
+Index("past_work", process.c.account_id, process.c.finished_at, sqlite_where=PAST_WORK, postgresql_where=PAST_WORK)
+
 COUNTS = ("rows", "created", "updated", "unchanged", "deleted", "ignored", "rejected", "withdrawn", "warnings")
 
 upload = Table(
