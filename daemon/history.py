@@ -14,14 +14,16 @@ from daemon.accounts import Account
 from daemon.clock import Clock
 from daemon.errors import Surroundings
 from daemon.model import View
-from daemon.store import Store, listing
+from daemon.store import Store, connections, listing, offers
 from daemon.store.uploads import HISTORY
-from daemon.store.views import INBOX, PROCESSES
+from daemon.store.views import CONNECTIONS, INBOX, LISTINGS, PROCESSES
 from daemon.trouble import Trouble
 from daemon.waits import Waits
 
 REST = 20  # a view is not rewritten before so many times what its last rewriting took has passed
 PAUSE = 10.0  # seconds before an outbox that refused is tried again
+_COLUMNS = {PROCESSES: listing.COLUMNS, CONNECTIONS: connections.COLUMNS, LISTINGS: offers.COLUMNS}
+_TIMES = ("since", "last_sync", "next_sync")
 
 
 class History(threading.Thread):
@@ -105,17 +107,16 @@ class History(threading.Thread):
     def _render(self, view: View, delimiter: str) -> bytes:
         if view.path == INBOX:
             return render(self.waits.rows(view.account), delimiter, waits.COLUMNS)
-        columns = listing.COLUMNS if view.path == PROCESSES else HISTORY
-        return render(self.store.view_rows(view), delimiter, columns)
+        return render(self.store.view_rows(view), delimiter, _COLUMNS.get(view.path, HISTORY))
 
 
 def render(rows: Iterable[Sequence[Any]], delimiter: str, columns: Sequence[str] = HISTORY) -> bytes:
-    """Lines of a view as CSV: UTF-8 with BOM, CRLF, times (`…_at`) as ISO 8601 in UTC."""
+    """Lines of a view as CSV: UTF-8 with BOM, CRLF, times (`…_at` and a few others) as ISO 8601 in UTC."""
     file = io.StringIO()
     file.write("\ufeff")
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
     writer.writerow(columns)
-    times = [place for place, name in enumerate(columns) if name.endswith("_at")]
+    times = [place for place, name in enumerate(columns) if name.endswith("_at") or name in _TIMES]
     for row in rows:
         cells = ["" if cell is None else cell for cell in row]
         for place in times:

@@ -44,7 +44,7 @@ def with_times(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     from daemon.history import show_time
 
     for row in rows:
-        named = [name for name in row if name.endswith("_at") or name.startswith("last_") or name == "since"]
+        named = [name for name in row if name.endswith("_at") or name.startswith(("last_", "next_")) or name == "since"]
         moments = {name: show_time(row[name]) or None for name in named}
         yield {**row, **moments}
 

@@ -15,6 +15,7 @@ from daemon.model import SMALL, Claim, Counts, End, Finished, NewDelivery, NewPr
 from daemon.store import (
     accounts,
     admission,
+    changes,
     instances,
     items,
     leases,
@@ -26,6 +27,7 @@ from daemon.store import (
     views,
 )
 from daemon.store.command_store import CommandStore
+from daemon.store.connection_store import ConnectionStore
 from daemon.store.figures import Figures
 from daemon.store.holds import Holds
 from daemon.store.postgres import PostgresDatabase
@@ -73,6 +75,7 @@ class Store(Holds, Shown, Stock):
         self.commands = CommandStore(database, clock, self._now)
         self.figures = Figures(database)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
+        self.connections = ConnectionStore(database, clock, lambda: list(self._own.values()))
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
 
@@ -154,7 +157,8 @@ class Store(Holds, Shown, Stock):
                 told = translations.merge(connection, claim.account_id) if block.texts else 0
                 counts.created, counts.updated = done.created, done.updated + told
                 counts.unchanged += block.known - done.updated + block.texts - told
-                if counts.created or counts.updated:
+                tracked = changes.track(connection, claim.account_id, merge, block, self.clock.now())
+                if counts.created or counts.updated or tracked:
                     accounts.move_items_version(connection, claim.account_id)
                 removals.note_named(connection, claim.account_id, sizes)
             if block.gone or block.missing or block.unreadable:  # judged as a whole, when all of it is known

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from daemon.store.tables import account, item, process, upload
 
 DAY = 86_400_000_000  # microseconds
+VERSION = "(select items_version + 1 from account where id = :account)"  # what the items of this transaction get
 _ID_OF = select(account.c.id).where(account.c.name == bindparam("owner"))
 _VERSION_OF = select(account.c.items_version).where(account.c.name == bindparam("owner"))
 _MAKE = {

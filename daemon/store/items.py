@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from daemon.messages import Block
 from daemon.store import removals
+from daemon.store.accounts import VERSION
 from daemon.store.tables import item, translation, withdrawal
 
 EXTRA_MERGED = {
@@ -31,7 +32,6 @@ STRIPPED = {
     "sqlite": "nullif(json_patch('{{}}', {new}), '{{}}')",
     "postgresql": "nullif(jsonb_strip_nulls(({new})::jsonb)::text, '{{}}')",
 }
-VERSION = "(select items_version + 1 from account where id = :account)"
 DIFFERS = {"sqlite": "({old}) is not ({new})", "postgresql": "({old}) is distinct from ({new})"}
 
 
@@ -77,10 +77,10 @@ class Merge:
         return Applied(created, updated)
 
     def _make(self, same: frozenset[str]) -> tuple[TextClause, TextClause]:
-        sent = {name: self._bound(name) if name in same else name for name in self.fields}
+        sent = {name: self.bound(name) if name in same else name for name in self.fields}
         return text(self._create(sent)), text(self._change(sent))
 
-    def _bound(self, name: str) -> str:
+    def bound(self, name: str) -> str:
         kind = "bigint" if isinstance(item.c[name].type, BigInteger) else "text"
         return f":same_{name}" if self.dialect == "sqlite" else f"cast(:same_{name} as {kind})"
 

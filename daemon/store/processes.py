@@ -90,7 +90,7 @@ def find_open(connection: Connection, own: Sequence[int]) -> set[int]:
     return set(connection.scalars(query))
 
 
-def move(connection: Connection, held: Claim, number: int, rows: int, total: int) -> None:
+def move(connection: Connection, held: Claim, number: int, rows: int, total: int | None) -> None:
     """Move a claimed process on to block `number`, before the effects in the same transaction.
 
     Raises LeaseLost when another has it, or it does not stand before that block; Cancelled when it is to end.

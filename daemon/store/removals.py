@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from daemon.messages import Block
 from daemon.model import Claim, Counts
-from daemon.store import accounts, processes, translations, uploads
+from daemon.store import accounts, changes, connections, processes, schedule, translations, uploads
 
 BATCH = 40_000  # items in one transaction, while small writes wait
 FEW = 3  # are never held, unless they are all there is
@@ -202,6 +202,9 @@ def take(
         last = _find_last(connection, upload_id, kind)
         if last is not None:
             done[kind] = connection.execute(_TAKE[kind], given | {"last": last}).rowcount
+            if connections.has_any(connection, claim.account_id):
+                changes.put(connection, claim.account_id, _NEXT.format(kind=kind), given | {"last": last})
+                schedule.put_changed(connection, claim.account_id, now)
             if kind == "delete":
                 translations.forget(connection, _NEXT.format(kind=kind), given | {"last": last})
             number = connection.execute(_TAKEN[kind], {"upload": upload_id, "last": last}).rowcount

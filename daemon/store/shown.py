@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.clock import Clock
 from daemon.model import View
-from daemon.store import listing, uploads, views
+from daemon.store import connections, listing, offers, uploads, views
 
 if TYPE_CHECKING:
     from daemon.store import Database
+
+_OF_CONNECTIONS = {views.CONNECTIONS: connections.iterate_view, views.LISTINGS: offers.iterate_view}
 
 
 class Shown:
@@ -28,6 +30,9 @@ class Shown:
         with self.database.read() as connection:
             if view.path == views.PROCESSES:
                 yield from listing.iterate_view(connection, view.account, self.clock.now())
+                return
+            if view.path in _OF_CONNECTIONS:
+                yield from _OF_CONNECTIONS[view.path](connection, view.account)
                 return
             yield from uploads.iterate_view(connection, view.account, view.path)
 

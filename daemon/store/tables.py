@@ -48,6 +48,7 @@ account = Table(
     Column("next_seq", BigInteger, nullable=False, server_default="1"),
     Column("items_version", BigInteger, nullable=False, server_default="0"),
     Column("rules_version", KEY, nullable=False, server_default=""),
+    Column("sold_at", BigInteger, nullable=False, server_default="0"),  # a sale has spent a stated quantity
 )
 
 process = Table(

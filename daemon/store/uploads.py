@@ -28,6 +28,7 @@ _SAME = (
         upload.c.outcome.in_(("ok", "partial")),
         upload.c.items_version_after == account.c.items_version,
         upload.c.rules_version == bindparam("rules"),
+        upload.c.received_at > account.c.sold_at,  # a sale has spent what it stated
     )
     .order_by(upload.c.id)
     .limit(1)

@@ -13,6 +13,8 @@ from daemon.store.tables import account, view
 LATEST = "history/uploads.csv"
 PROCESSES = "reports/processes.csv"
 INBOX = "reports/inbox.csv"
+CONNECTIONS = "reports/connections.csv"
+LISTINGS = "reports/listings.csv"
 
 
 _MARK: dict[str, Any] = {

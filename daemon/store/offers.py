@@ -1,0 +1,132 @@
+"""What became of offers: accepted values, refusals and whether they were told, and what a sale has spent."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from daemon.store.connection_tables import connection as link_table
+from daemon.store.connection_tables import listing
+from daemon.store.connections import Link
+from daemon.store.tables import account
+from daemon.store.views import CONNECTIONS, LISTINGS, mark
+from daemon.trade import Change, Listing
+
+COLUMNS = ("connection", "sku", "listing_id", "field", "code", "message", "sent_at")
+_ANSWERED = (
+    update(listing)
+    .where(listing.c.connection_id == bindparam("its_connection"), listing.c.sku == bindparam("its_sku"))
+    .values(pushed=bindparam("new_pushed"), refused=bindparam("new_refused"))
+)
+_SPEND = (
+    update(listing)
+    .where(listing.c.connection_id == bindparam("its_connection"), listing.c.sku == bindparam("its_sku"))
+    .values(pushed=bindparam("new_pushed"), spent=bindparam("new_spent"))
+)
+
+
+class Answered(NamedTuple):
+    """What became of one offer: accepted with this value, or refused with a code."""
+
+    sku: str
+    change: Change
+    value: str
+    version: int
+    code: str = ""
+    message: str = ""
+    listing: Listing | None = None
+
+
+def note(connection: Connection, link: Link, answered: Sequence[Answered], now: int) -> int:
+    """Keep what became of offers; returns how many are refused that were not before."""
+    skus = list({each.sku for each in answered})
+    rows: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for start in range(0, len(skus), 500):
+        some = listing.c.sku.in_(skus[start : start + 500])
+        query = select(listing.c.sku, listing.c.pushed, listing.c.refused)
+        for row in connection.execute(query.where(listing.c.connection_id == link.id, some)):
+            rows[row.sku] = (json.loads(row.pushed), json.loads(row.refused) if row.refused else {})
+    fresh, before = 0, {sku: dict(refused) for sku, (_, refused) in rows.items()}
+    for each in answered:
+        if each.sku not in rows:
+            continue  # the listing was removed meanwhile
+        pushed, refused = rows[each.sku]
+        old = refused.pop(each.change.value, {})
+        if not each.code:
+            pushed[each.change.value] = each.value
+            continue
+        told = (old.get("code"), old.get("message")) == (each.code, each.message) and old.get("told", 0)
+        fresh += not told
+        refused[each.change.value] = {
+            "version": each.version, "code": each.code, "message": each.message, "at": now, "told": int(told)
+        }  # fmt: skip
+    given = [
+        {"its_connection": link.id, "its_sku": sku, "new_pushed": json.dumps(pushed)}
+        | {"new_refused": json.dumps(refused, ensure_ascii=False) if refused else ""}
+        for sku, (pushed, refused) in rows.items()
+    ]
+    if given:
+        connection.execute(_ANSWERED, given)
+    if any(refused != before[sku] for sku, (_, refused) in rows.items()):
+        mark(connection, [link.account_id], LISTINGS)
+        mark(connection, [link.account_id], CONNECTIONS)
+    return fresh
+
+
+def spend(connection: Connection, link: Link, skus: Sequence[str], listing_ids: Sequence[str], version: int) -> int:
+    """A sale has spent what was stated for these listings, found by sku, else by id; returns how many there are."""
+    found: dict[str, str] = {}
+    for column, values in ((listing.c.sku, skus), (listing.c.remote_id, listing_ids)):
+        for start in range(0, len(values), 500):
+            some = column.in_(list(values[start : start + 500]))
+            query = select(listing.c.sku, listing.c.pushed).where(listing.c.connection_id == link.id, some)
+            found.update((row.sku, row.pushed) for row in connection.execute(query))
+    given = []
+    for sku, kept in found.items():
+        pushed = json.loads(kept)
+        pushed.pop(Change.STOCK.value, None)
+        given.append({"its_connection": link.id, "its_sku": sku, "new_pushed": json.dumps(pushed)})
+    if given:
+        connection.execute(_SPEND, [row | {"new_spent": version} for row in given])
+        of_items = text("update item set digest = null where account_id = :account and sku = :sku")
+        connection.execute(of_items, [{"account": link.account_id, "sku": row["its_sku"]} for row in given])
+    return len(given)
+
+
+def list_untold(connection: Connection, link: Link) -> list[dict[str, Any]]:
+    """Refused offers that no file has told yet, as rows of `errors/listings-….csv`; they count as told now."""
+    query = select(listing.c.sku, listing.c.remote_id, listing.c.refused)
+    rows, told = [], []
+    for row in connection.execute(query.where(listing.c.connection_id == link.id, listing.c.refused != "")):
+        refused = json.loads(row.refused)
+        fresh = {name: why for name, why in refused.items() if not why["told"]}
+        rows += [_refused_row(row, name, why) for name, why in fresh.items()]
+        if fresh:
+            marked = json.dumps({name: {**why, "told": 1} for name, why in refused.items()}, ensure_ascii=False)
+            told.append({"its_connection": link.id, "its_sku": row.sku, "new_refused": marked})
+    if told:
+        mine = (listing.c.connection_id == bindparam("its_connection")) & (listing.c.sku == bindparam("its_sku"))
+        connection.execute(update(listing).where(mine).values(refused=bindparam("new_refused")), told)
+    return rows
+
+
+def _refused_row(row: Any, name: str, why: Mapping[str, Any]) -> dict[str, Any]:
+    field = {"stock": "quantity"}.get(name, name)
+    told = {"code": why["code"], "message": why["message"], "field": field, "sent_at": why["at"]}
+    return {"sku": row.sku, "listing_id": row.remote_id, **told}
+
+
+def iterate_view(connection: Connection, account_name: str) -> Iterator[Sequence[Any]]:
+    """The rows of `reports/listings.csv`: what is refused now."""
+    query = (
+        select(link_table.c.name, listing.c.sku, listing.c.remote_id, listing.c.refused)
+        .join(link_table, link_table.c.id == listing.c.connection_id)
+        .join(account, account.c.id == link_table.c.account_id)
+        .where(account.c.name == account_name, link_table.c.status != "deleted", listing.c.refused != "")
+        .order_by(link_table.c.name_key, listing.c.sku)
+    )
+    for row in connection.execution_options(yield_per=1000).execute(query):
+        for name, why in json.loads(row.refused).items():
+            told = _refused_row(row, name, why)
+            yield [row.name, *(told[column] for column in COLUMNS[1:])]
