@@ -39,7 +39,7 @@ class Able(StrEnum):
     PRICE = "price"
     PRODUCT = "product"
     CREATE = "create"  # a push of PRODUCT may list what is not there yet
-    HIDE = "hide"  # `Offer.visible` is obeyed
+    HIDE = "hide"  # a push of STOCK obeys `Offer.visible`
     LATER = "later"  # a push may be answered by a ticket
 
 

@@ -47,7 +47,8 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """One item for one connection. A push of STOCK reads `quantity`, of PRICE the prices, of PRODUCT `product`."""
+    """One item for one connection. A push of STOCK reads `quantity` and `visible`, of PRICE the prices, of PRODUCT
+    `product`."""
 
     sku: str
     version: int  # of the item: what was sent last is told apart by it
@@ -59,7 +60,7 @@ class Offer(msgspec.Struct, frozen=True):
     currency: str = ""
     tax_rate: int | None = None  # per cent in ten-thousandths
     tax_included: bool = True
-    visible: bool = True
+    visible: bool | None = None  # shown to buyers or hidden (where the driver can HIDE); None: as it is there
     product: Product | None = None
 
 

@@ -3,17 +3,16 @@
     class TestShopify(Conformance):
         driver, market = Shopify, ShopifyShop
 
-Time is handed in; waiting costs nothing. `settled` plays the daemon: it keeps what would be kept, and repeats what
-would be repeated.
+Time is handed in; waiting costs nothing. `Work.settled` plays the daemon: it keeps what would be kept, and repeats
+what would be repeated.
 """
 
 import io
 import logging
 import os
-import random
 import re
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -21,161 +20,33 @@ import pytest
 from loguru import logger
 
 from daemon import log
-from daemon.drivers import CONTRACT, Able, Declined, Driver, InDoubt, Reauth, Retry, Shop, Trouble
+from daemon.drivers import CONTRACT, Able, Declined, InDoubt, Reauth, Retry, Trouble
 from daemon.network import Patience
-from daemon.offers import by_sku
-from daemon.pace import Pace
-from daemon.trade import Answers, Change, Later, LineType, Listing, NotDone, Offer, Order, Result, Ticket, Unknown
+from daemon.trade import Answers, Change, Later, LineType, Offer, Ticket
 from tests.clock import FakeClock
-from tests.drivers.bench import TestLines
-from tests.simulators.market import CANARY, Market
+from tests.drivers.fire import under_fire
+from tests.drivers.work import Work
+from tests.simulators.market import CANARY
 from tests.simulators.server import DROPPED, LOST, SLOW, Fault, status
 
-FIRE = (LOST, DROPPED, status(429), status(429, Retry_After="200"), status(500), status(503, Retry_After="5"))
-PUSHES = int(os.environ.get("TRADEPOST_PUSHES", "20"))  # of the test under fire
+PUSHES = int(os.environ.get("TRADEPOST_PUSHES", "20"))  # of the test under fire; `make under-fire` makes more
 SEED = int(os.environ.get("TRADEPOST_SEED", "7"))
 HURRIED = Patience(connect=5, silence=20, whole=0.4)  # for slow bytes: the rest of the suite has time
 
 
-class Conformance:
+class Conformance(Work):
     """One driver against its simulator."""
 
-    driver: ClassVar[type[Driver]]
-    market: ClassVar[type[Market]]
     MANY: ClassVar[int] = 60  # orders that fill more than one page
 
     @pytest.fixture(autouse=True)
     def _there(self, clock: FakeClock) -> Iterator[None]:
-        self.clock = clock
-        with self.market(clock) as shop:
-            self.shop = shop
-            self.about: dict[str, str] = {}
-            self.pace = Pace(self.driver.rates, clock)  # one for a connection, whoever works for it
-            self.lines: list[TestLines] = []
+        with self.opened(clock):
             yield
-            for lines in self.lines:
-                lines.close()
-
-    # the daemon, in small
-
-    def made(
-        self,
-        credentials: dict[str, str] | None = None,
-        since: int | None = None,
-        patience: Patience | None = None,
-        settings: dict[str, str] | None = None,
-    ) -> Driver:
-        """A driver as a new piece of work gets it: nothing is left of earlier ones but what the daemon keeps."""
-        held = self.shop.credentials() if credentials is None else credentials
-        secret = {field.name for field in self.driver.fields if field.secret}
-        secrets = [held[name] for name in secret if held.get(name)]
-        lines = TestLines(self.clock, secrets, pace=self.pace, patience=patience)
-        self.lines.append(lines)
-        about = Shop("C1", held, {**self.shop.settings, **(settings or {})}, since, self.about, self.market.currency)
-        return self.driver(about, lines)
-
-    def checked(self) -> Driver:
-        self.about = self.made().check().about
-        return self.made()
-
-    def offers(self, skus: Sequence[str], change: Change, version: int = 1) -> list[Offer]:
-        listed = self.listed()
-        offers = []
-        for number, sku in enumerate(skus):
-            there = listed[sku]
-            price = 100_000 + 10_000 * version + 100 * (number % 90)
-            offers.append(
-                Offer(
-                    sku=sku,
-                    version=version,
-                    remote_id=there.remote_id,
-                    about=there.about,
-                    quantity=7 * version + number,
-                    price=price,
-                    list_price=price + 50_000,
-                    currency=self.market.currency,
-                    tax_rate=190_000,
-                )
-            )
-        return offers
-
-    def listed(self) -> dict[str, Listing]:
-        return by_sku(listing for page in self.made().listings(None) for listing in page.items)
-
-    def settled(self, change: Change, offers: Sequence[Offer], key: str = "", doubt: bool = False) -> dict[str, Result]:
-        """Final answers for all offers, by the rules of the daemon: in doubt it asks before it repeats."""
-        key = key or f"key-{change}"  # the daemon's are hashes of the change, the items and their versions
-        open_offers = {offer.sku: offer for offer in offers}
-        results: dict[str, Result] = {}
-        ticket: Ticket | None = None
-        for _ in range(40):
-            driver = self.made()
-            left = list(open_offers.values())
-            try:
-                if ticket:
-                    told: object = driver.collect(ticket, left)
-                elif doubt:
-                    told = driver.ask(change, left, key)
-                else:
-                    told = driver.push(change, left, key)
-            except InDoubt:
-                doubt = True
-                continue
-            except Retry as later:
-                self.clock.advance(later.after or 1)
-                continue
-            if isinstance(told, Ticket):
-                ticket, doubt = self.kept(told), False
-                self.clock.advance(told.after)
-            elif isinstance(told, Later):
-                ticket = self.kept(told.ticket or ticket)
-                self.clock.advance(told.after)
-            elif isinstance(told, NotDone | Unknown):
-                doubt = False
-            else:
-                assert isinstance(told, Answers)
-                assert {each.key for each in told.results} <= set(open_offers), "an answer nobody asked for"
-                assert len({each.key for each in told.results}) == len(told.results), "two answers for one offer"
-                results |= {each.key: each for each in told.results}
-                open_offers = {sku: offer for sku, offer in open_offers.items() if sku not in results}
-                if not open_offers:
-                    return results
-                assert doubt, "a push, or a ticket, left offers without an answer"
-                doubt, key = False, key + "+"
-        raise AssertionError("never settled")
-
-    def kept(self, ticket: Ticket | None) -> Ticket:
-        """As it comes back from the database."""
-        return msgspec.json.decode(msgspec.json.encode(ticket), type=Ticket)
-
-    def read(self, cursor: str | None = None, since: int | None = None) -> tuple[list[Order], list[str]]:
-        """All orders from a cursor on, and the cursor of each page; where it is cut short it goes on from the last."""
-        orders: list[Order] = []
-        cursors = []
-        for _ in range(20):
-            try:
-                for page in self.made(since=since).orders(cursor):
-                    orders += page.items
-                    cursors.append(page.cursor)
-                    cursor = page.cursor
-            except Retry as later:
-                self.clock.advance(later.after or 1)
-                continue
-            return orders, cursors
-        raise AssertionError("never read")
 
     def can(self, *needed: Able) -> None:
         if missing := set(needed) - self.driver.able:
             pytest.skip(f"{self.driver.title} declares that it cannot: {', '.join(sorted(missing))}")
-
-    def changes(self) -> list[Change]:
-        return [change for change in (Change.STOCK, Change.PRICE) if Able(change.value) in self.driver.able]
-
-    def stands(self, change: Change, offer: Offer) -> bool:
-        """Whether the marketplace has what the offer states."""
-        if change is Change.STOCK:
-            return self.shop.quantity(offer.sku) == offer.quantity
-        return round(float(self.shop.price(offer.sku)) * 10_000) == offer.price
 
     # what it declares
 
@@ -245,7 +116,7 @@ class Conformance:
         skus = [f"A-{number}" for number in range(5)]
         for sku in skus:
             self.shop.put_listing(sku)
-        offers = self.offers(skus, Change.STOCK)
+        offers = self.offers(skus)
         pages = self.made().orders(None)
         found = list(next(pages).items)
         self.shop.expire()
@@ -395,7 +266,7 @@ class Conformance:
             skus = [f"{change}-{number}" for number in range(limit)]
             for sku in skus:
                 self.shop.put_listing(sku)
-            offers = self.offers(skus, change)
+            offers = self.offers(skus)
             self.clock.advance(600)  # the marketplace's own budget is whole again
             before = self.shop.pushes()
             results = self.settled(change, offers)
@@ -412,7 +283,7 @@ class Conformance:
             self.shop.put_listing(sku)
         self.shop.refused |= {"A-0", "A-7", "A-8", "A-29"}
         for change in self.changes():
-            offers = self.offers(skus, change)
+            offers = self.offers(skus)
             results = self.settled(change, offers)
             assert {sku for sku, result in results.items() if not result.accepted} == self.shop.refused
             for sku in self.shop.refused:
@@ -425,7 +296,7 @@ class Conformance:
         for sku in ("A", "B"):
             self.shop.put_listing(sku)
         for change in self.changes():
-            here, gone = self.offers(["A", "B"], change)
+            here, gone = self.offers(["A", "B"])
             gone = msgspec.structs.replace(
                 gone,
                 remote_id=self.elsewhere(gone.remote_id),
@@ -443,7 +314,7 @@ class Conformance:
         self.can(Able.LATER)
         self.checked()
         self.shop.put_listing("A")
-        offers = self.offers(["A"], Change.STOCK)
+        offers = self.offers(["A"])
         ticket = self.made().push(Change.STOCK, offers, "key")
         assert isinstance(ticket, Ticket)
         assert isinstance(self.made().collect(self.kept(ticket), offers), Later)
@@ -475,7 +346,7 @@ class Conformance:
             self.shop.put_listing(sku)
         self.shop.refused |= {"A-3"}
         for change in self.changes():
-            offers = self.offers(skus, change)
+            offers = self.offers(skus)
             for fault in self.FAULTS[trouble]:
                 self.shop.order(fault, only=self.shop.is_push)
             results = self.settled(change, offers)
@@ -494,30 +365,17 @@ class Conformance:
         assert {order.id for order in self.read()[0]} == ids
 
     def test_under_fire_no_effect_is_doubled_and_none_is_lost(self) -> None:
-        """PUSHES pushes, each with some of the faults in its way; the seed is told by the failure."""
+        """PUSHES pushes in bad weather; a failure tells the seed."""
         self.can(Able.LISTINGS)
-        self.checked()
-        skus = ["A", "B", "C"]
-        for sku in skus:
-            self.shop.put_listing(sku)
-        chance = random.Random(SEED)  # noqa: S311
-        for number in range(1, PUSHES + 1):
-            change = chance.choice(self.changes())
-            offers = self.offers(skus, change, version=number)
-            self.shop.acts.clear()
-            for _ in range(chance.choice((0, 1, 1, 2, 4, 7))):
-                self.shop.order(chance.choice(FIRE), only=self.shop.is_push)
-            results = self.settled(change, offers, key=f"{change}-{number}")
-            self.shop.forget_faults()
-            assert all(result.accepted for result in results.values()), (SEED, number)
-            assert all(self.stands(change, offer) for offer in offers), (SEED, number)
-            assert all(self.shop.acts[change, sku] == 1 for sku in skus), (SEED, number)
+        told = under_fire(self, PUSHES, SEED)
+        assert not told.faults
+        assert told.accepted + told.refused == told.offers
 
     def test_a_value_that_came_from_elsewhere_meanwhile_is_not_taken_for_ours(self) -> None:
         self.can(Able.LISTINGS, Able.STOCK)
         self.checked()
         self.shop.put_listing("A", quantity=99)
-        offers = self.offers(["A"], Change.STOCK)
+        offers = self.offers(["A"])
         self.shop.order(DROPPED, times=9, only=self.shop.is_push)
         with pytest.raises(InDoubt):
             self.made().push(Change.STOCK, offers, "key-stock")
@@ -530,7 +388,7 @@ class Conformance:
         self.can(Able.ORDERS, Able.STOCK, Able.LISTINGS)
         self.checked()
         self.shop.put_listing("A")
-        offers = self.offers(["A"], Change.STOCK)
+        offers = self.offers(["A"])
         self.shop.order(SLOW, times=5)
         with pytest.raises(Retry):
             list(self.made(patience=HURRIED).orders(None))
@@ -547,7 +405,7 @@ class Conformance:
         ids = {self.shop.put_order([("A", 1, "10.00")], age=5000 - number) for number in range(30)}
         for change in self.changes():
             self.shop.put_listing(change)
-            offers = self.offers([change], change)
+            offers = self.offers([change])
             self.shop.exhaust()
             assert self.settled(change, offers)[change].accepted
             assert self.shop.acts[change, change] == 1
@@ -596,7 +454,7 @@ class Conformance:
         if Able.STOCK in self.driver.able and Able.LISTINGS in self.driver.able:
             self.shop.put_listing("A")
             self.shop.refused.add("A")
-            offers = self.offers(["A"], Change.STOCK)
+            offers = self.offers(["A"])
             yield from (result.message for result in self.settled(Change.STOCK, offers).values())
             for fault in (LOST, status(500), status(403), status(422), status(302, Location=f"https://x/?{CANARY}")):
                 self.shop.order(fault, times=6, only=self.shop.is_push)

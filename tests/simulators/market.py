@@ -61,6 +61,14 @@ class Market(Simulator):
     def price(self, sku: str) -> str:
         """What it costs there."""
 
+    def title(self, sku: str) -> str:
+        """How it is called there; for drivers that state PRODUCT."""
+        raise NotImplementedError
+
+    def visible(self, sku: str) -> bool:
+        """Whether buyers see it there; for drivers that can HIDE."""
+        raise NotImplementedError
+
     @abstractmethod
     def is_push(self, request: Request) -> bool:
         """Whether a request states something."""

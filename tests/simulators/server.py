@@ -66,6 +66,7 @@ class Simulator(ABC):
         self.lock = threading.RLock()
         self.requests: list[Request] = []
         self._faults: list[tuple[Fault, Callable[[Request], bool]]] = []
+        self.weather: Callable[[Request], Fault | None] | None = None  # for requests that meet no ordered fault
         self.connections: set[socket.socket] = set()
         self._over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self), bind_and_activate=True)
@@ -106,7 +107,7 @@ class Simulator(ABC):
             if only(request):
                 del self._faults[place]
                 return fault
-        return None
+        return self.weather(request) if self.weather else None
 
     def serve(self, request: Request) -> tuple[Reply | None, bool]:
         """The reply (None: the connection breaks), and whether it is sent slowly."""
