@@ -1,7 +1,9 @@
 """Shopware 6: model, listings, orders, stock and prices through its Admin API."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Reauth, Reply, Retry, Sending, Shop
@@ -27,10 +29,15 @@ from daemon.trade import (
     Unknown,
 )
 from handlers.drivers import batches
-from handlers.drivers.values import amount, micros, stamp
+from handlers.drivers.values import amount, markup, micros, stamp, words
 
 _OVERLAP: Final = 120_000_000  # microseconds
 _CURRENCY: Final = "b7d2554b0ce847cd82f3ac9bd1c0dfca"  # the id of the default currency is the same in every shop
+_ASKED: Final = {
+    Change.STOCK: ["id", "stock", "active"],
+    Change.PRICE: ["id", "price"],
+    Change.PRODUCT: ["id", "name", "description", "ean", "manufacturerNumber", "weight", "manufacturer"],
+}
 _PLACES: Final = 10_000 // 100  # ten-thousandths of a cent: converted prices are whole cents
 _ORDER: Final = {
     "stateMachineState": {},
@@ -54,14 +61,15 @@ class Shopware(Driver):
         Field("client_id", "Access key ID of an integration: Settings > System > Integrations.", example="SWIA…"),
         Field("client_secret", "Its secret access key, shown once when it is made.", secret=True),
     )
-    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE))
-    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 250, Change.PRICE: 250}
+    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE))
+    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 250, Change.PRICE: 250, Change.PRODUCT: 100}
 
     def __init__(self, shop: Shop, lines: Lines) -> None:
         super().__init__(shop, lines)
         self._base = shop.credentials.get("url", "").strip().rstrip("/") + "/api"
         self._token = ""
         self._until = 0.0  # by the monotonic clock
+        self._makers: dict[str, str] = {}  # manufacturers that are there: name and id
 
     def check(self) -> Seller:
         version = self._ask("GET", "_info/version")["version"]
@@ -86,12 +94,12 @@ class Shopware(Driver):
 
     def listings(self, cursor: str | None) -> Iterator[Listings]:
         since, begun, number = self._resumed(cursor)
-        wanted = {"product": ["id", "productNumber", "name", "childCount"]}
+        wanted = {"product": ["id", "productNumber", "name", "childCount", "price"]}
         asked = _touched(since, ("updatedAt", "createdAt"))
-        for page, following in self._pages("product", number, asked, {}, wanted):
+        inherited = {"sw-inheritance": "1"}  # a variant without a name of its own has its product's
+        for page, following in self._pages("product", number, asked, {}, wanted, inherited):
             sold = (each for each in page if not each.get("childCount"))  # else its variants are sold
-            items = tuple(Listing(each["productNumber"], each["id"], title=each["name"] or "") for each in sold)
-            yield Listings(items, _cursor(since, begun, following))
+            yield Listings(tuple(map(_listing, sold)), _cursor(since, begun, following))
 
     def orders(self, cursor: str | None) -> Iterator[Orders]:
         since, begun, number = self._resumed(cursor)
@@ -120,31 +128,66 @@ class Shopware(Driver):
     def ask(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket | NotDone | Unknown:
         """There is no key: what stands there tells."""
         ids = [offer.remote_id for offer in offers if offer.remote_id]
-        body = {"ids": ids, "includes": {"product": ["id", "stock", "price"]}}
+        wanted = {"product": _ASKED[change], "product_manufacturer": ["name"]}
+        made_by: dict[str, object] = {"manufacturer": {}} if change is Change.PRODUCT else {}
+        body = {"ids": ids, "associations": made_by, "includes": wanted}
         found = {each["id"]: each for each in self._ask("POST", "search/product", json=body)["data"]}
         same = [offer for offer in offers if _stands(found.get(offer.remote_id), change, offer)]
         return Answers(tuple(Result(offer.sku) for offer in same)) if same else NotDone()
 
     def _state(self, change: Change, offers: Sequence[Offer]) -> list[batches.Wrong]:
         """One transaction for all: what was wrong is told by the place of its row."""
-        stated = [{"id": offer.remote_id, **_stated(change, offer)} for offer in offers]
+        makers, new = self._manufacturers(offers) if change is Change.PRODUCT else ({}, [])
+        kept = self._other_prices(offers) if change is Change.PRICE else {}
+        stated = [{"id": offer.remote_id, **_stated(change, offer, makers, kept)} for offer in offers]
         headers = {"indexing-behavior": "use-queue-indexing", "sw-skip-trigger-flow": "1"}
         body = [{"key": "offers", "entity": "product", "action": "upsert", "payload": stated}]
+        if new:
+            body.insert(0, {"key": "makers", "entity": "product_manufacturer", "action": "upsert", "payload": new})
         reply = self._call("POST", "_action/sync", Sending.ONCE, body, headers)
         if reply.status < 300:
             return []
         wrong = []
         for error in self._errors(reply):
-            place = re.search(r"/(\d+)/(\w+)", str(error.get("source", {}).get("pointer", "")))
+            place = re.search(r"^/offers/(\d+)/(\w+)", str(error.get("source", {}).get("pointer", "")))
             # a row that lacks what only a new product needs has met no product
-            gone = place is not None and place[2] in ("name", "productNumber", "taxId")
+            gone = place is not None and place[2] in ("productNumber", "taxId")
             code = "D-SKU-UNKNOWN" if gone else "D-REFUSED"
             said = self.lines.clean(error.get("detail") or error.get("title") or "")
             wrong.append(batches.Wrong(int(place[1]) if place else None, code, said))
-        return wrong
+        return sorted(wrong, key=lambda each: each.code != "D-SKU-UNKNOWN")
+
+    def _manufacturers(self, offers: Sequence[Offer]) -> tuple[dict[str, str], list[dict[str, str]]]:
+        """The ids of the manufacturers that are named, and the rows of those that are not there yet."""
+        named = {offer.product.brand for offer in offers if offer.product and offer.product.brand}
+        if unknown := sorted(named - set(self._makers)):
+            asked = [{"type": "equalsAny", "field": "name", "value": unknown}]
+            for page, _ in self._pages("product-manufacturer", 1, asked, {}, {"product_manufacturer": ["id", "name"]}):
+                self._makers |= {each["name"]: each["id"] for each in page}
+        # an id that follows from the name: a repeat makes no second one
+        new = {name: hashlib.md5(f"tradepost:{name}".encode(), usedforsecurity=False).hexdigest() for name in named}
+        missing = {name: id for name, id in sorted(new.items()) if name not in self._makers}
+        return self._makers | missing, [{"id": id, "name": name} for name, id in missing.items()]
+
+    def _other_prices(self, offers: Sequence[Offer]) -> dict[str, list[Any]]:
+        """Prices in further currencies, of the products that have such: a push replaces all prices of a product."""
+        ids = [offer.remote_id for offer in offers if offer.about.get("currencies")]
+        if not ids:
+            return {}
+        body = {"ids": ids, "includes": {"product": ["id", "price"]}}
+        found = self._ask("POST", "search/product", json=body)["data"]
+        return {
+            each["id"]: [price for price in each["price"] or () if price["currencyId"] != _CURRENCY] for each in found
+        }
 
     def _pages(
-        self, entity: str, number: int, asked: list[Any], associations: Mapping[str, Any], wanted: Any = None
+        self,
+        entity: str,
+        number: int,
+        asked: list[Any],
+        associations: Mapping[str, Any],
+        wanted: Any = None,
+        headers: Mapping[str, str] = {},
     ) -> Iterator[tuple[list[Mapping[str, Any]], int | None]]:
         """Pages in the order in which they were made, and the number of the one that follows (None: there is none)."""
         while True:
@@ -157,15 +200,15 @@ class Shopware(Driver):
                 "associations": associations,
                 **({"includes": wanted} if wanted else {}),
             }
-            page = self._ask("POST", f"search/{entity}", json=body)["data"]
+            page = self._ask("POST", f"search/{entity}", json=body, headers=headers)["data"]
             more = len(page) == body["limit"]
             number += 1
             yield page, number if more else None
             if not more:
                 return
 
-    def _ask(self, method: str, path: str, json: object = None) -> Any:
-        reply = self._call(method, path, Sending.READ, json, {})
+    def _ask(self, method: str, path: str, json: object = None, headers: Mapping[str, str] = {}) -> Any:
+        reply = self._call(method, path, Sending.READ, json, headers)
         if reply.status >= 300:
             raise Declined("D-ANSWER", detail=self._said(reply))
         return reply.json()
@@ -240,13 +283,42 @@ def _touched(since: int | None, fields: Sequence[str]) -> list[Any]:
     return [{"type": "multi", "operator": "or", "queries": [_range(field, since - _OVERLAP) for field in fields]}]
 
 
-def _stated(change: Change, offer: Offer) -> dict[str, object]:
+def _listing(found: Mapping[str, Any]) -> Listing:
+    several = len(found["price"] or ()) > 1
+    about = {"currencies": str(len(found["price"]))} if several else {}
+    return Listing(found["productNumber"], found["id"], about, found["name"] or "")
+
+
+def _stated(
+    change: Change, offer: Offer, makers: Mapping[str, str], kept: Mapping[str, Sequence[object]]
+) -> dict[str, object]:
+    if change is Change.PRODUCT:
+        data = _data(offer)
+        brand = data.pop("manufacturer", None)
+        return {**data, "manufacturerId": makers[str(brand)]} if brand else data
     if change is Change.STOCK:
-        return {"stock": offer.quantity}
+        hidden = {} if offer.visible is None else {"active": offer.visible}
+        return {"stock": offer.quantity, **hidden}
     price: dict[str, object] = {**_price(offer, offer.price or 0)}
     if offer.list_price is not None:
         price["listPrice"] = _price(offer, offer.list_price)
-    return {"price": [price]}
+    return {"price": [price, *kept.get(offer.remote_id, ())]}
+
+
+def _data(offer: Offer) -> dict[str, object]:
+    """What is known of the product, by the shop's names for it."""
+    product = offer.product
+    if product is None:
+        return {}
+    data = {
+        "name": product.title,
+        "description": markup(product.description),
+        "ean": product.gtin,
+        "manufacturerNumber": product.mpn,
+        "weight": None if product.weight is None else exact(product.weight),
+        "manufacturer": product.brand or None,
+    }
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _price(offer: Offer, value: int) -> dict[str, object]:
@@ -265,11 +337,20 @@ def _stands(there: Mapping[str, Any] | None, change: Change, offer: Offer) -> bo
     """Whether a product has what the offer states."""
     if there is None:
         return False
+    if change is Change.PRODUCT:
+        there = {**there, "manufacturer": (there["manufacturer"] or {}).get("name")}
+        return all(_same(there[name], value) for name, value in _data(offer).items())
     if change is Change.STOCK:
-        return bool(there["stock"] == offer.quantity)
+        return bool(there["stock"] == offer.quantity and offer.visible in (None, there["active"]))
     prices = [each for each in there["price"] or () if each["currencyId"] == _CURRENCY]
     stated = _price(offer, offer.price or 0)
     return bool(prices) and all(amount(prices[0][kind]) == scaled(str(stated[kind])) for kind in ("gross", "net"))
+
+
+def _same(there: object, stated: object) -> bool:
+    if isinstance(stated, Decimal):
+        return isinstance(there, int | Decimal) and there == stated
+    return words(there) == words(stated)
 
 
 _KINDS: Final = {

@@ -1,11 +1,13 @@
 """3DCart, now Shift4Shop: listings, orders, stock and prices through its REST API."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
 
 from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Rate, Reauth, Retry, Sending, Shop
 from daemon.errors import Code
@@ -31,7 +33,7 @@ from daemon.trade import (
     Unknown,
 )
 from handlers.drivers import batches
-from handlers.drivers.values import amount, micros, stamp
+from handlers.drivers.values import amount, markup, micros, stamp, words
 
 _OVERLAP: Final = 120_000_000  # microseconds
 _PAGE: Final = {"Products": 200, "Orders": 300}  # 500 of anything else
@@ -80,8 +82,8 @@ class ThreeDCart(Driver):
         ),
         Field("currency", "Currency of the store's prices.", setting=True, required=False, default="USD"),
     )
-    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE))
-    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 100, Change.PRICE: 100}
+    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE))
+    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 100, Change.PRICE: 100, Change.PRODUCT: 100}
     rates: ClassVar[Mapping[str, Rate]] = {"": Rate(2, 1)}
     codes = (
         Code(
@@ -119,7 +121,7 @@ class ThreeDCart(Driver):
 
     def listings(self, cursor: str | None) -> Iterator[Listings]:
         since, begun, offset = self._resumed(cursor)
-        asked = {} if since is None else {"lastupdatestart": f"{self._there(since - _OVERLAP):%m/%d/%Y %H:%M:%S}"}
+        asked = {} if since is None else {"lastupdatestart": f"{self._from(since, begun):%m/%d/%Y %H:%M:%S}"}
         for page, following in self._pages("Products", offset, asked):
             items = tuple(listing for product in page for listing in _listings(product) if listing.sku)
             yield Listings(items, _cursor(since, begun, following))
@@ -128,9 +130,9 @@ class ThreeDCart(Driver):
         since, begun, offset = self._resumed(cursor)
         asked = {}
         if since is not None:  # whole days only, of the store's time
-            asked["lastupdatestart"] = f"{self._there(since - _OVERLAP):%m/%d/%Y}"
+            asked["lastupdatestart"] = f"{self._from(since, begun):%m/%d/%Y}"
         elif self.shop.since is not None:
-            asked["datestart"] = f"{self._there(self.shop.since):%m/%d/%Y} 00:00:00"
+            asked["datestart"] = f"{self._from(self.shop.since, begun):%m/%d/%Y} 00:00:00"
         first = self.shop.since or 0
         latest = 0 if since is None else since - _OVERLAP  # the filter of the store knows no hours
         for page, following in self._pages("Orders", offset, asked):
@@ -157,7 +159,7 @@ class ThreeDCart(Driver):
                 results += self._state("Products", products, [_product(change, offer) for offer in products])
                 sent += 1
             for catalog, listed in options.items():
-                stated = [_option(offer) for offer in listed]
+                stated = [_option(change, offer) for offer in listed]
                 results += self._state(f"Products/{catalog}/AdvancedOptions", listed, stated)
                 sent += 1
         except Retry as later:
@@ -177,11 +179,13 @@ class ThreeDCart(Driver):
 
     def _state(self, path: str, offers: Sequence[Offer], stated: Sequence[object]) -> list[Result]:
         """Full values of some listings in one call; the status of each stands in the answer."""
-        told = self._call("PUT", path, Sending.ONCE, json=stated)
-        answered = {str(each.get("Value")): each for each in told or () if isinstance(each, dict)}
+        found = self._call("PUT", path, Sending.ONCE, json=stated)
+        told = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        whole = told[0] if len(told) == 1 and told[0].get("Key") == "Error" else {}  # of all of them
+        answered = {str(each.get("Value")): each for each in told}
         results = []
         for offer in offers:
-            each = answered.get(offer.about.get("option") or offer.about["catalog"], {})
+            each = answered.get(offer.about.get("option") or offer.about["catalog"], whole)
             status, said = str(each.get("Status", "")), self.lines.clean(each.get("Message", "no answer for it"))
             if status.startswith("2"):
                 results.append(Result(offer.sku))
@@ -217,9 +221,13 @@ class ThreeDCart(Driver):
         said = self.lines.clean(reply.content.decode("utf-8", "replace"))
         if reply.status == 401:
             raise Reauth("D-CREDENTIALS", detail=said)
+        if reply.status == 403:
+            raise Declined("D-RIGHTS", detail=f"HTTP 403 {said}")
         if method == "GET" and (reply.status == 404 or "exceeds the total number of records" in said):
             return None
-        raise Declined("D-RIGHTS" if reply.status == 403 else "D-ANSWER", detail=f"HTTP {reply.status} {said}")
+        if method == "PUT" and reply.status in (400, 404):  # its records are told one by one, as in any other answer
+            return _records(reply.content) or [{"Key": "Error", "Status": str(reply.status), "Message": said}]
+        raise Declined("D-ANSWER", detail=f"HTTP {reply.status} {said}")
 
     def _resumed(self, cursor: str | None) -> tuple[int | None, int, int]:
         """Since when, when this reading began, and its next record: in no order that is told, so that only a reading
@@ -228,12 +236,17 @@ class ThreeDCart(Driver):
         started = self.lines.clock.now() if begun == "-" else micros(begun)
         return (None if since == "-" else micros(since)), started, int(offset)
 
-    def _there(self, moment: int) -> datetime:
-        return datetime.fromtimestamp(moment // 1_000_000, UTC).astimezone(self._zone)
+    def _from(self, since: int, until: int) -> datetime:
+        """The least that the clock of the store has shown from `since` on: where it was put back, that is earlier than
+        what it showed at `since`."""
+        shown = (datetime.fromtimestamp(moment // 1_000_000, UTC).astimezone(self._zone) for moment in (since, until))
+        least = min(each.utcoffset() or timedelta() for each in shown)
+        return datetime.fromtimestamp((since - _OVERLAP) // 1_000_000, UTC).replace(tzinfo=None) + least
 
-    def _moment(self, text: str, fold: int = 0) -> int:
-        """UTC microseconds of a time of the store; `fold`: the earlier or later one of those that occur twice."""
-        return micros(datetime.fromisoformat(text).replace(tzinfo=self._zone, fold=fold).isoformat())
+    def _moment(self, text: str) -> int:
+        """UTC microseconds of a time of the store; of one that occurs twice the later, so that no filter of ours takes
+        an order for older than it is."""
+        return micros(datetime.fromisoformat(text).replace(tzinfo=self._zone, fold=1).isoformat())
 
     def _order(self, found: Mapping[str, Any]) -> Order:
         shipments = found["ShipmentList"] or []
@@ -244,7 +257,7 @@ class ThreeDCart(Driver):
             id=str(found["OrderID"]),
             number=f"{found['InvoiceNumberPrefix'] or ''}{found['InvoiceNumber']}",
             ordered_at=self._moment(found["OrderDate"]),
-            updated_at=self._moment(found["LastUpdate"], fold=1),
+            updated_at=self._moment(found["LastUpdate"]),
             status=_STATUS.get(status, f"status_{status}"),
             payment_status="unpaid" if status == _UNPAID else "",
             currency=self._currency,
@@ -274,6 +287,14 @@ _ATTRIBUTES: Final = (
 )
 
 
+def _records(content: bytes) -> list[dict[str, Any]]:
+    """The records of an answer; nothing if it has none."""
+    try:
+        return msgspec.json.decode(content, type=list[dict[str, Any]])
+    except msgspec.DecodeError:
+        return []
+
+
 def _cursor(since: int | None, begun: int, following: int | None) -> str:
     if following is None:
         return f"{stamp(begun)} - 1"
@@ -296,17 +317,43 @@ def _listings(product: Mapping[str, Any]) -> Iterator[Listing]:
 def _product(change: Change, offer: Offer) -> dict[str, object]:
     """Only what is named is changed there. A list price is the one that is crossed out (RetailPrice)."""
     stated: dict[str, object] = {"CatalogID": int(offer.about["catalog"])}
+    if change is Change.PRODUCT:
+        data = _data(offer)
+        if "Name" in data:
+            stated["Name"] = data.pop("Name")
+        return {"SKUInfo": stated, **data}
     if change is Change.STOCK:
         stated["Stock"] = offer.quantity
-    else:
-        stated["Price"] = exact(offer.price or 0)
-        if offer.list_price is not None:
-            stated["RetailPrice"] = exact(offer.list_price)
+        return {"SKUInfo": stated, **({} if offer.visible is None else {"Hide": not offer.visible})}
+    stated["Price"] = exact(offer.price or 0)
+    if offer.list_price is not None:
+        stated["RetailPrice"] = exact(offer.list_price)
     return {"SKUInfo": stated}
 
 
-def _option(offer: Offer) -> dict[str, object]:
-    return {"AdvancedOptionCode": offer.about["option"], "AdvancedOptionStock": offer.quantity}
+def _data(offer: Offer) -> dict[str, object]:
+    """What is known of the product, by the store's names for it. Its weight is not: the store's unit is not told."""
+    product = offer.product
+    if product is None:
+        return {}
+    data = {
+        "Name": product.title,
+        "Description": markup(product.description),
+        "ManufacturerName": product.brand,
+        "MFGID": product.mpn,
+        "GTIN": product.gtin,
+    }
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def _option(change: Change, offer: Offer) -> dict[str, object]:
+    """A variant cannot be hidden, and has no texts: those are its product's."""
+    stated: dict[str, object] = {"AdvancedOptionCode": offer.about["option"]}
+    if change is Change.STOCK:
+        stated["AdvancedOptionStock"] = offer.quantity
+    elif offer.product and offer.product.gtin is not None:
+        stated["AdvancedOptionGTIN"] = offer.product.gtin
+    return stated
 
 
 def _stands(found: Mapping[str, Mapping[str, Any]], change: Change, offer: Offer) -> bool:
@@ -316,12 +363,22 @@ def _stands(found: Mapping[str, Mapping[str, Any]], change: Change, offer: Offer
         return False
     if code := offer.about.get("option"):
         options = product.get("AdvancedOptionList") or ()
-        stock = next((each["AdvancedOptionStock"] for each in options if str(each["AdvancedOptionCode"]) == code), None)
-        return stock is not None and Decimal(stock) == offer.quantity
+        there = next((each for each in options if str(each["AdvancedOptionCode"]) == code), None)
+        return there is not None and all(
+            _same(there.get(name), value) for name, value in _option(change, offer).items()
+        )
     info = product["SKUInfo"]
+    if change is Change.PRODUCT:
+        return all(_same({**product, **info}.get(name), value) for name, value in _data(offer).items())
     if change is Change.STOCK:
-        return Decimal(info["Stock"]) == offer.quantity
+        return Decimal(info["Stock"]) == offer.quantity and offer.visible in (None, not product.get("Hide"))
     return amount(info["Price"]) == offer.price and offer.list_price in (None, amount(info["RetailPrice"]))
+
+
+def _same(there: object, stated: object) -> bool:
+    if isinstance(stated, int):
+        return isinstance(there, int | Decimal) and there == stated
+    return words(there) == words(stated)
 
 
 def _lines(found: Mapping[str, Any], shipments: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
@@ -331,7 +388,7 @@ def _lines(found: Mapping[str, Any], shipments: Sequence[Mapping[str, Any]]) -> 
         yield Line(
             id=str(each["ItemIndexID"]),
             type=LineType.ITEM,
-            title=each["ItemDescription"] or "",
+            title=words(each["ItemDescription"]),
             quantity=quantity,
             unit_price=price,
             total=quantity * price,

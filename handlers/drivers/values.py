@@ -1,5 +1,7 @@
-"""What several marketplaces write alike: moments in ISO 8601, and amounts that may be missing."""
+"""What several marketplaces write alike: moments in ISO 8601, amounts that may be missing, texts as HTML."""
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -22,3 +24,15 @@ def stamp(moment: int) -> str:
 def amount(value: str | int | Decimal | None) -> int:
     """Ten-thousandths; nothing is 0. Raises ValueError."""
     return 0 if value is None or value == "" else scaled(value)
+
+
+def markup(text: str | None) -> str | None:
+    """A description as HTML: it is left as it is if it has tags, else its line breaks become such."""
+    if text is None or re.search(r"</?[a-zA-Z][^<>]*>", text):
+        return text
+    return html.escape(text, quote=False).replace("\n", "<br>")
+
+
+def words(text: object) -> str:
+    """What a text says: without its markup, which marketplaces put in order in their own ways."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text or ""))).split())

@@ -22,7 +22,7 @@ from loguru import logger
 from daemon import log
 from daemon.drivers import CONTRACT, Able, Declined, InDoubt, Reauth, Retry, Trouble
 from daemon.network import Patience
-from daemon.trade import Answers, Change, Later, LineType, Offer, Ticket
+from daemon.trade import Answers, Change, Later, LineType, Offer, Product, Ticket
 from tests.clock import FakeClock
 from tests.drivers.fire import under_fire
 from tests.drivers.work import Work
@@ -305,6 +305,38 @@ class Conformance(Work):
             unlisted = Offer(sku="C", version=1, quantity=1, price=10_000, currency=self.market.currency)
             results = self.settled(change, [gone, here, unlisted])
             assert [results[sku].code for sku in "ABC"] == ["", "D-SKU-UNKNOWN", "D-SKU-UNKNOWN"]
+
+    def test_what_is_hidden_is_hidden_until_it_is_shown(self) -> None:
+        self.can(Able.LISTINGS, Able.STOCK, Able.HIDE)
+        self.checked()
+        for sku in ("A", "B"):
+            self.shop.put_listing(sku, quantity=5)
+
+        def state(version: int, visible: bool | None, quantity: int) -> None:
+            gone, other = self.offers(["A", "B"], version=version)
+            gone = msgspec.structs.replace(gone, visible=visible, quantity=quantity)
+            results = self.settled(Change.STOCK, [gone, other], key=f"key-{version}")
+            assert all(result.accepted for result in results.values())
+            assert self.stands(Change.STOCK, gone) and self.stands(Change.STOCK, other)
+
+        state(1, visible=False, quantity=0)
+        assert [self.shop.visible(sku) for sku in "AB"] == [False, True]
+        state(2, visible=None, quantity=3)  # nothing is said: it stays as it is, whoever hid it
+        assert [self.shop.visible(sku) for sku in "AB"] == [False, True]
+        state(3, visible=True, quantity=4)
+        assert [self.shop.visible(sku) for sku in "AB"] == [True, True]
+
+    def test_what_is_stated_of_a_product_stands_there_and_the_rest_as_it_was(self) -> None:
+        self.can(Able.LISTINGS, Able.PRODUCT)
+        self.checked()
+        self.shop.put_listing("A", quantity=5, price="12.00")
+        (offer,) = self.offers(["A"])
+        assert self.settled(Change.PRODUCT, [offer])["A"].accepted
+        assert self.stands(Change.PRODUCT, offer)
+        nothing = msgspec.structs.replace(offer, version=2, product=Product())
+        assert self.settled(Change.PRODUCT, [nothing], key="key-2")["A"].accepted
+        assert self.stands(Change.PRODUCT, offer)
+        assert self.shop.quantity("A") == 5 and float(self.shop.price("A")) == 12
 
     def elsewhere(self, remote_id: str) -> str:
         """An id that nothing has."""

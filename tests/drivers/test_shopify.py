@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemon.drivers import Declined, InDoubt, Reauth, Shop
-from daemon.trade import Answers, Change, LineType, Offer
+from daemon.trade import Answers, Change, LineType, Offer, Product, Unknown
 from handlers.drivers.shopify import Shopify, documents
 from tests.clock import FakeClock
 from tests.drivers.bench import TestLines
 from tests.drivers.conformance import Conformance
 from tests.simulators.graphql import Operation, problems
-from tests.simulators.server import Fault, Reply
+from tests.simulators.server import DROPPED, LOST, Fault, Reply, status
 from tests.simulators.shopify import SCHEMA_SKIPPED, VERSIONS, AppShopifyShop, ShopifyShop, schema
 
 
@@ -30,9 +31,15 @@ class TestShopifyApp(Conformance):
     driver, market = Shopify, AppShopifyShop
 
 
-OPERATIONS = {
-    name: text for name, text in vars(documents).items() if isinstance(text, str) and name.isupper() and "{" in text
-} | {f"set_prices({count})": documents.set_prices(count) for count in (1, 80)}
+OPERATIONS = (
+    {name: text for name, text in vars(documents).items() if isinstance(text, str) and name.isupper() and "{" in text}
+    | {
+        f"{made.__name__}({count})": made(count)
+        for made in (documents.set_prices, documents.set_statuses)
+        for count in (1, 80)
+    }
+    | {"set_data": documents.set_data(range(40), range(40)), "set_data of one": documents.set_data([], [3])}
+)
 OPERATIONS.pop("LINE_ITEMS")  # a part of two others
 
 
@@ -41,7 +48,7 @@ OPERATIONS.pop("LINE_ITEMS")  # a part of two others
 def test_every_operation_is_valid_in_every_supported_version(version: str) -> None:
     known = schema(version)
     assert known
-    assert len(OPERATIONS) == 13
+    assert len(OPERATIONS) == 19
     assert {name: problems(text, known) for name, text in OPERATIONS.items() if problems(text, known)} == {}
 
 
@@ -82,7 +89,11 @@ def test_missing_rights_are_named(shop: ShopifyShop, lines: TestLines) -> None:
     assert told.value.code == "D-RIGHTS"
     assert "read_inventory, read_orders, write_inventory, write_products" in told.value.message
     shop.scopes = ["read_products", "read_locations", "write_inventory"]
-    assert driver(shop, lines, orders="off", push="stock").check().lacks == ("read_all_orders",)
+    assert driver(shop, lines, orders="off", push="stock").check().lacks == (
+        "read_all_orders",
+        "read_metaobject_definitions",
+        "write_products",
+    )
 
 
 def test_the_location_is_the_one_that_is_named_or_the_only_one_that_sells_online(
@@ -258,6 +269,95 @@ def test_a_list_price_is_stated_only_where_there_is_one(shop: ShopifyShop, lines
     (stated,) = offers(shop, lines)
     driver(shop, lines).push(Change.PRICE, [stated], "key")
     assert (shop.price("A"), shop.variants[remote]["compareAtPrice"]) == ("12.34", "99.00")
+
+
+def test_metaobjects_that_we_may_not_read_are_no_reason_to_lose_the_model(
+    shop: ShopifyShop, lines: TestLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    monkeypatch.setattr(lines, "warn", lambda code, detail="", value="": told.append((code, detail)))
+    shop.scopes.remove("read_metaobject_definitions")
+    assert [each.key for each in driver(shop, lines).model()] == ["product", "variant"]
+    assert [code for code, _ in told] == ["D-RIGHTS"] and "read_metaobject_definitions" in told[0][1]
+
+
+def hide(offers: list[Offer]) -> list[Offer]:
+    return [msgspec.structs.replace(offer, visible=False, quantity=0) for offer in offers]
+
+
+def test_a_product_is_hidden_when_all_its_variants_are(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.put_variants(["S", "M", "L"])
+    stated = hide(offers(shop, lines))
+    told = driver(shop, lines).push(Change.STOCK, stated[:2], "key")
+    assert isinstance(told, Answers) and all(each.accepted for each in told.results)
+    assert (shop.quantity("S"), shop.visible("S")) == (0, True), "the third is still sold"
+    told = driver(shop, lines).push(Change.STOCK, stated, "other key")
+    assert isinstance(told, Answers) and all(each.accepted for each in told.results)
+    assert not shop.visible("S")
+    (shown,) = (msgspec.structs.replace(each, visible=True, quantity=4) for each in stated[:1])
+    driver(shop, lines).push(Change.STOCK, [shown], "third key")
+    assert shop.visible("M")
+
+
+def test_a_lost_answer_about_visibility_is_settled_by_asking(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.put_listing("A")
+    stated = hide(offers(shop, lines))
+    statuses = [LOST, DROPPED, status(429), status(503)]
+    for fault in statuses:
+        shop.order(fault, only=lambda each: b"productUpdate" in each.body)
+    told = driver(shop, lines).push(Change.STOCK, stated, "key")
+    assert isinstance(told, Answers) and told.results[0].accepted and not shop.visible("A")
+    shop.products[shop.variants[stated[0].remote_id]["product"]]["status"] = "ACTIVE"
+    shop.order(status(429), times=9, only=lambda each: b"productUpdate" in each.body)
+    with pytest.raises(InDoubt):
+        driver(shop, lines).push(Change.STOCK, stated, "key")
+    shop.forget_faults()
+    assert isinstance(driver(shop, lines).ask(Change.STOCK, stated, "key"), Unknown)
+    driver(shop, lines).push(Change.STOCK, stated, "key")
+    assert isinstance(driver(shop, lines).ask(Change.STOCK, stated, "key"), Answers)
+    assert shop.acts[Change.STOCK, "A"] == 1
+
+
+def test_without_the_right_to_hide_the_quantity_stands_and_the_rest_is_told(
+    shop: ShopifyShop, lines: TestLines
+) -> None:
+    shop.put_listing("A", quantity=7)
+    shop.scopes.remove("write_products")
+    told = driver(shop, lines).push(Change.STOCK, hide(offers(shop, lines)), "key")
+    assert isinstance(told, Answers)
+    assert "write_products" in told.results[0].message
+    assert (shop.quantity("A"), shop.visible("A")) == (0, True)
+
+
+def test_texts_of_a_product_with_several_variants_are_left_alone(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.put_variants(["S", "M"])
+    shop.put_listing("A")
+    product = Product(title="New", description="a < b\nc", gtin="4006381333931", weight=12_500)
+    stated = [msgspec.structs.replace(each, product=product) for each in offers(shop, lines)]
+    told = driver(shop, lines).push(Change.PRODUCT, stated, "key")
+    assert isinstance(told, Answers) and all(each.accepted for each in told.results)
+    assert (shop.title("S"), shop.title("A")) == ("Thing S", "New")
+    assert {each["barcode"] for each in shop.variants.values()} == {"4006381333931"}
+    assert [each["weight"] for each in shop.variants.values()] == [{"value": 1.25, "unit": "KILOGRAMS"}] * 3
+    assert shop.products[shop.variants[stated[2].remote_id]["product"]]["descriptionHtml"] == "a &lt; b<br>c"
+    told = driver(shop, lines).ask(Change.PRODUCT, stated, "key")
+    assert isinstance(told, Answers) and len(told.results) == 3
+
+
+def test_points_are_saved_up_before_a_call_and_none_is_turned_down(
+    shop: ShopifyShop, lines: TestLines, clock: FakeClock
+) -> None:
+    for number in range(80):
+        shop.put_listing(f"A-{number}")
+    stated = offers(shop, lines)
+    working = driver(shop, lines)
+    clock.advance(60)
+    before = shop.pushes()
+    for number in range(6):
+        priced = [msgspec.structs.replace(each, price=each.price or 0 + number) for each in stated]
+        told = working.push(Change.PRICE, priced, f"key-{number}")
+        assert isinstance(told, Answers) and all(each.accepted for each in told.results)
+    assert shop.pushes() - before == 6
 
 
 def test_addresses_that_we_may_not_see_are_no_reason_to_lose_the_order(shop: ShopifyShop, lines: TestLines) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from daemon.drivers import Declined, Reauth, Shop
-from daemon.trade import Answers, Change, Offer
+from daemon.trade import Answers, Change, Offer, Product
 from handlers.drivers.shopware6 import Shopware
 from tests.clock import FakeClock
 from tests.drivers.bench import TestLines
@@ -55,6 +55,51 @@ def test_both_prices_are_stated_from_one(shop: ShopwareMarket, lines: TestLines)
         (stated,) = shop.products[remote]["price"]
         assert (stated["gross"], stated["net"]) == tuple(map(Decimal, expected))
         assert stated["listPrice"]["gross"] > stated["gross"]
+
+
+def test_prices_in_other_currencies_stay_as_they_are(shop: ShopwareMarket, lines: TestLines) -> None:
+    francs = {"currencyId": "f" * 32, "gross": 21, "net": 19, "linked": True}
+    shop.products[shop.put_listing("A")]["price"].append(francs)
+    shop.put_listing("B")
+    (page,) = driver(shop, lines).listings(None)
+    offers = [Offer(each.sku, 1, each.remote_id, each.about, price=99_900, tax_rate=190_000) for each in page.items]
+    before = len(shop.requests)
+    told = driver(shop, lines).push(Change.PRICE, offers, "key")
+    assert isinstance(told, Answers) and all(each.accepted for each in told.results)
+    assert shop.products[offers[0].remote_id]["price"][1] == francs
+    assert len(shop.products[offers[1].remote_id]["price"]) == 1
+    asked = [each.json()["ids"] for each in shop.requests[before:] if each.path.endswith("search/product")]
+    assert asked == [[offers[0].remote_id]], "only what has such prices is read before"
+
+
+def test_a_variant_has_the_name_of_its_product_and_parents_are_no_listings(
+    shop: ShopwareMarket, lines: TestLines
+) -> None:
+    parent, child = shop.put_listing("SHIRT"), shop.put_listing("SHIRT-S")
+    shop.products[parent]["childCount"] = 1
+    shop.products[child].update(parentId=parent, name=None)
+    (page,) = driver(shop, lines).listings(None)
+    assert [(each.sku, each.title) for each in page.items] == [("SHIRT-S", "Thing SHIRT")]
+
+
+def test_a_manufacturer_is_found_by_name_or_made_once(shop: ShopwareMarket, lines: TestLines) -> None:
+    shop.makers["a" * 32] = {"id": "a" * 32, "name": "Acme", "createdAt": shop._now()}
+
+    def state(brand: str) -> None:
+        offers = [
+            Offer(sku, 1, remote, product=Product(brand=brand))
+            for sku, remote in (("A", remotes[0]), ("B", remotes[1]))
+        ]
+        told = driver(shop, lines).push(Change.PRODUCT, offers, "key")
+        assert isinstance(told, Answers) and all(each.accepted for each in told.results)
+        assert isinstance(driver(shop, lines).ask(Change.PRODUCT, offers, "key"), Answers)
+
+    remotes = [shop.put_listing(sku) for sku in "AB"]
+    state("Acme")
+    assert len(shop.makers) == 1
+    state("Bolt & Co")
+    state("Bolt & Co")
+    assert sorted(each["name"] for each in shop.makers.values()) == ["Acme", "Bolt & Co"]
 
 
 def test_writes_leave_indexing_to_the_queue_and_start_no_flows(shop: ShopwareMarket, lines: TestLines) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from daemon.drivers import Declined, InDoubt, Shop
-from daemon.trade import Answers, Change, Listing, Offer
+from daemon.trade import Answers, Change, Listing, NotDone, Offer, Product
 from handlers.drivers.threedcart import ThreeDCart
 from tests.clock import FakeClock
 from tests.drivers.bench import TestLines
@@ -109,12 +110,72 @@ def test_times_of_the_store_are_told_in_its_own_zone(
     clock.time = int(datetime(2026, 7, 1, 2, 30, tzinfo=UTC).timestamp()) * 1_000_000
     shop.put_order([("A", 1, "10.00")])
     assert next(iter(shop.orders.values()))["OrderDate"] == "2026-06-30T22:30:00"
+    shop.orders[5001]["OrderItemList"][0]["ItemDescription"] = "Thing<br>&amp; <b>more</b>"
     (page,) = driver(shop, lines).orders(None)
+    assert page.items[0].lines[0].title == "Thing & more"
     assert page.items[0].ordered_at == clock.time
     (again,) = driver(shop, lines).orders(page.cursor)
     assert "lastupdatestart=06%2F30%2F2026" not in shop.requests[-1].path
     assert shop.requests[-1].query["lastupdatestart"] == "06/30/2026"
     assert again.items == page.items
+
+
+def test_nothing_is_overlooked_when_the_stores_clock_is_put_back(
+    shop: ThreeDCartMarket, lines: TestLines, clock: FakeClock
+) -> None:
+    def at(hour: int, minute: int) -> None:  # of the night in which 2:00 becomes 1:00, at 6:00 UTC
+        clock.time = int(datetime(2026, 11, 1, hour, minute, tzinfo=UTC).timestamp()) * 1_000_000
+
+    at(5, 50)  # it shows 1:50
+    *_, products = driver(shop, lines).listings(None)
+    *_, orders = driver(shop, lines).orders(None)
+    at(6, 10)  # it shows 1:10
+    shop.put_listing("A")
+    order = shop.put_order([("A", 1, "10.00")])
+    assert shop.orders[int(order)]["OrderDate"] == "2026-11-01T01:10:00"
+    at(6, 30)
+    found = [each.sku for page in driver(shop, lines).listings(products.cursor) for each in page.items]
+    assert found == ["A"]
+    (page,) = driver(shop, lines).orders(orders.cursor)
+    assert [each.id for each in page.items] == [order]
+    since = Shop("C1", shop.credentials(), shop.settings, since=clock.time - 30 * 60_000_000)
+    assert [each.id for page in ThreeDCart(since, lines).orders(None) for each in page.items] == [order]
+
+
+def test_a_product_that_is_gone_hinders_no_other_of_the_push(shop: ThreeDCartMarket, lines: TestLines) -> None:
+    shop.put_options("SHIRT", "-S", "-M")
+    shop.put_options("CAP", "-S")
+    shop.put_listing("LAMP")
+    offers = [offer(each, 7) for each in listed(shop, lines).values()]
+    del shop.products[101]
+    told = driver(shop, lines).push(Change.STOCK, offers, "key")
+    assert isinstance(told, Answers)
+    codes = {each.key: each.code for each in told.results}
+    unknown = dict.fromkeys(("SHIRT-S", "SHIRT-M"), "D-SKU-UNKNOWN")
+    assert codes == {**unknown, "CAP-S": "", "LAMP": ""}
+
+
+def test_a_page_of_a_gateway_is_no_answer(shop: ThreeDCartMarket, lines: TestLines) -> None:
+    shop.put_listing("LAMP")
+    offers = [offer(each, 7) for each in listed(shop, lines).values()]
+    page = Fault("gateway", Reply(200, b"<html>try later</html>", {"Content-Type": "text/html"}))
+    shop.order(page, only=shop.is_push)
+    with pytest.raises(InDoubt):
+        driver(shop, lines).push(Change.STOCK, offers, "key")
+    assert isinstance(driver(shop, lines).ask(Change.STOCK, offers, "key"), NotDone)
+
+
+def test_variants_have_a_gtin_and_no_texts_and_are_not_hidden(shop: ThreeDCartMarket, lines: TestLines) -> None:
+    shop.put_options("SHIRT", "-S")
+    (variant,) = (offer(each, 0) for each in listed(shop, lines).values())
+    stated = msgspec.structs.replace(variant, visible=False, product=Product(title="New", gtin="4006381333931"))
+    for change in (Change.STOCK, Change.PRODUCT):
+        told = driver(shop, lines).push(change, [stated], "key")
+        assert isinstance(told, Answers) and told.results[0].accepted
+        assert isinstance(driver(shop, lines).ask(change, [stated], "key"), Answers)
+    option = shop.products[101]["AdvancedOptionList"][0]
+    assert (option["AdvancedOptionStock"], option["AdvancedOptionGTIN"]) == (0, "4006381333931")
+    assert (shop.title("SHIRT"), shop.visible("SHIRT")) == ("Thing SHIRT", True)
 
 
 def test_an_order_that_was_never_completed_is_none(shop: ThreeDCartMarket, lines: TestLines) -> None:

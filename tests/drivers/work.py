@@ -1,4 +1,4 @@
-"""A driver at work in front of its simulator, as the daemon lets it work: what is kept, what is asked, what is repeated.
+"""A driver at work before its simulator, as the daemon lets it work: what is kept, what is asked, what is repeated.
 
 Time is handed in; waiting costs nothing.
 """

@@ -29,7 +29,14 @@ SCHEMA_SKIPPED = "" if SPECS.is_dir() else f"no official schema: {SPECS} is not 
 VERSIONS = ("2026-04", "2026-07", "2026-10")  # those in which keys are mandatory, as here
 LARGEST_POINTS, BUCKET, RESTORED = 1000, 2000, 100
 MOST = 250  # entries of a list, nodes of a page
-SCOPES = ("write_products", "read_inventory", "write_inventory", "read_locations", "read_orders")
+SCOPES = (
+    "read_metaobject_definitions",
+    "write_products",
+    "read_inventory",
+    "write_inventory",
+    "read_locations",
+    "read_orders",
+)
 REASONS = ("correction", "cycle_count_available", "damaged", "other", "received", "safety_stock", "shrinkage")
 
 
@@ -61,6 +68,7 @@ class ShopifyShop(Market):
         super().__init__(clock)
         self.tokens = {f"shpat_{CANARY}"}
         self.scopes = list(SCOPES)
+        self.products: dict[str, dict[str, Any]] = {}
         self.variants: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, dict[str, Any]] = {}
         self.metafields: dict[str, list[dict[str, Any]]] = {"PRODUCT": [], "PRODUCTVARIANT": []}
@@ -89,6 +97,22 @@ class ShopifyShop(Market):
         self.points, self.filled_at = 0.0, self.clock.monotonic()
 
     def put_listing(self, sku: str, quantity: int = 0, price: str = "10.00") -> str:
+        return self.put_variants([sku], quantity, price)[0]
+
+    def put_variants(self, skus: Sequence[str], quantity: int = 0, price: str = "10.00") -> list[str]:
+        """One product with so many variants; gives their ids."""
+        product = f"gid://shopify/Product/{self._number()}"
+        self.products[product] = {
+            "__typename": "Product",
+            "id": product,
+            "title": f"Thing {skus[0]}",
+            "descriptionHtml": "",
+            "vendor": "Acme",
+            "status": "ACTIVE",
+        }
+        return [self._put_variant(sku, product, quantity, price) for sku in skus]
+
+    def _put_variant(self, sku: str, product: str, quantity: int, price: str) -> str:
         number = self._number()
         variant = {
             "__typename": "ProductVariant",
@@ -97,7 +121,9 @@ class ShopifyShop(Market):
             "displayName": f"Thing {sku}",
             "price": price,
             "compareAtPrice": None,
-            "product": f"gid://shopify/Product/{number // 3}",  # products have three variants
+            "barcode": None,
+            "weight": None,
+            "product": product,
             "item": f"gid://shopify/InventoryItem/{number}",
             "stock": {self.STOCKED: quantity, "gid://shopify/Location/2": 0},
             "updated": self.clock.now(),
@@ -133,6 +159,12 @@ class ShopifyShop(Market):
     def price(self, sku: str) -> str:
         return str(self._of(sku)["price"])
 
+    def title(self, sku: str) -> str:
+        return str(self.products[self._of(sku)["product"]]["title"])
+
+    def visible(self, sku: str) -> bool:
+        return str(self.products[self._of(sku)["product"]]["status"]) == "ACTIVE"
+
     def is_push(self, request: Request) -> bool:
         return b'"mutation' in request.body
 
@@ -154,7 +186,7 @@ class ShopifyShop(Market):
         self.presented = token  # repeated in refusals, as no shop should
         if token not in self.tokens:
             return Reply(401, {"errors": f"[API] Invalid API key or access token ({token})"})
-        asked = request.json()
+        asked = json.loads(request.body)
         headers = {"X-Shopify-API-Version": self.answering}
         return Reply(200, self._answer(asked["query"], asked.get("variables") or {}, path[1]), headers)
 
@@ -204,9 +236,7 @@ class ShopifyShop(Market):
             "metafieldDefinitions": lambda arguments, _: connection(
                 self.metafields[arguments["ownerType"]], lambda each: str(each["key"])
             )(arguments),
-            "metaobjectDefinitions": lambda arguments, _: connection(self.metaobjects, lambda each: str(each["type"]))(
-                arguments
-            ),
+            "metaobjectDefinitions": self._metaobject_definitions,
             "taxonomy": lambda _, __: {"categories": self._categories},
             "productVariants": self._product_variants,
             "orders": self._orders,
@@ -215,7 +245,16 @@ class ShopifyShop(Market):
             "nodes": lambda arguments, _: [self._node(each) for each in arguments["ids"]],
             "inventorySetQuantities": self._set_quantities,
             "productVariantsBulkUpdate": self._update_variants,
+            "productUpdate": self._update_product,
         }
+
+    def _metaobject_definitions(self, arguments: dict[str, Any], _: object) -> Any:
+        self._allow("read_metaobject_definitions")
+        return connection(self.metaobjects, lambda each: str(each["type"]))(arguments)
+
+    def _allow(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise Rejected(f"Access denied. Required access: `{scope}` access scope.", "ACCESS_DENIED")
 
     def _categories(self, arguments: dict[str, Any]) -> dict[str, Any]:
         found = [each for each in self.categories if arguments["search"].lower() in each["fullName"].lower()]
@@ -240,12 +279,22 @@ class ShopifyShop(Market):
         return connection([self._variant(each) for each in chosen], _by_id)(arguments)
 
     def _variant(self, variant: dict[str, Any]) -> dict[str, Any]:
-        item = {"id": variant["item"], "duplicateSkuCount": self._count[variant["sku"]]}
-        return {**variant, "product": {"id": variant["product"]}, "inventoryItem": item}
+        item = {
+            "id": variant["item"],
+            "duplicateSkuCount": self._count[variant["sku"]],
+            "measurement": {"weight": variant["weight"]},
+        }
+        return {**variant, "product": self._product(variant["product"]), "inventoryItem": item}
+
+    def _product(self, id: str) -> dict[str, Any]:
+        count = sum(each["product"] == id for each in self.variants.values())
+        return {**self.products[id], "variantsCount": {"count": count}, "hasOnlyDefaultVariant": count == 1}
 
     def _node(self, wanted: str) -> dict[str, Any] | None:
         if wanted in self.variants:
             return self._variant(self.variants[wanted])
+        if wanted in self.products:
+            return self._product(wanted)
         stock = next((each["stock"] for each in self.variants.values() if each["item"] == wanted), None)
         if stock is None:
             return None
@@ -380,10 +429,32 @@ class ShopifyShop(Market):
             elif there["sku"] in self.refused:
                 errors.append(("INVALID_VALUE", [*path, "price"], f"cannot be changed (token {self.presented})"))
             else:
-                there["price"] = f"{Decimal(each['price']):.2f}"
-                there["compareAtPrice"] = each.get("compareAtPrice", there["compareAtPrice"])
-                self.acts[Change.PRICE, there["sku"]] += 1
+                self._update_variant(there, each)
         return _user_errors(errors)
+
+    def _update_variant(self, there: dict[str, Any], stated: dict[str, Any]) -> None:
+        if "price" in stated:
+            there["price"] = f"{Decimal(stated['price']):.2f}"
+            self.acts[Change.PRICE, there["sku"]] += 1
+        there["compareAtPrice"] = stated.get("compareAtPrice", there["compareAtPrice"])
+        there["barcode"] = stated.get("barcode", there["barcode"])
+        if "inventoryItem" in stated:
+            there["weight"] = stated["inventoryItem"]["measurement"]["weight"]
+
+    def _update_product(self, arguments: dict[str, Any], _: object) -> Any:
+        self._allow("write_products")
+        stated = arguments["product"]
+        there = self.products.get(stated["id"])
+        if there is None:
+            return _user_errors([("", ["id"], "Product does not exist")])
+        skus = [each["sku"] for each in self.variants.values() if each["product"] == stated["id"]]
+        if "title" in stated:
+            if self.refused & set(skus):
+                return _user_errors([("", ["title"], f"cannot be changed (token {self.presented})")])
+            for sku in skus:
+                self.acts[Change.PRODUCT, sku] += 1
+        there.update(stated)
+        return _user_errors([])
 
 
 class AppShopifyShop(ShopifyShop):

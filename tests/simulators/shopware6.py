@@ -23,6 +23,7 @@ SPEC = Path(__file__).parents[3] / "shared" / "specs" / "shopware6" / "adminapi.
 SPEC_SKIPPED = "" if SPEC.exists() else f"no official OpenAPI: {SPEC} is not there, only rules of run time hold"
 LARGEST = 500
 CURRENCY = "b7d2554b0ce847cd82f3ac9bd1c0dfca"
+REQUIRED = ("name", "productNumber", "taxId", "price", "stock")
 BLANK = "c1051bb4-d103-4f74-8988-acbcafc7fdc3"
 
 
@@ -52,6 +53,7 @@ class ShopwareMarket(Market):
         self.tokens: dict[str, float] = {}
         self.products: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, dict[str, Any]] = {}
+        self.makers: dict[str, dict[str, Any]] = {}
         self.sets: list[dict[str, Any]] = []
         self.groups: list[dict[str, Any]] = []
         self.lacking: list[str] = []  # privileges
@@ -80,6 +82,12 @@ class ShopwareMarket(Market):
             "name": f"Thing {sku}",
             "childCount": 0,
             "stock": quantity,
+            "active": True,
+            "description": None,
+            "ean": None,
+            "manufacturerNumber": None,
+            "manufacturer": None,
+            "weight": None,
             "price": [{"currencyId": CURRENCY, "gross": Decimal(price), "net": Decimal(price), "linked": True}],
             "createdAt": self._now(),
             "updatedAt": None,
@@ -148,6 +156,12 @@ class ShopwareMarket(Market):
     def price(self, sku: str) -> str:
         return str(self._of(sku)["price"][0]["gross"])
 
+    def title(self, sku: str) -> str:
+        return str(self._of(sku)["name"])
+
+    def visible(self, sku: str) -> bool:
+        return bool(self._of(sku)["active"])
+
     def is_push(self, request: Request) -> bool:
         return request.path.endswith("/_action/sync")
 
@@ -187,10 +201,20 @@ class ShopwareMarket(Market):
             "/search/product": list(self.products.values()),
             "/search/order": list(self.orders.values()),
             "/search/currency": [{"id": CURRENCY, "isoCode": self.currency, "createdAt": self._now()}],
+            "/search/product-manufacturer": list(self.makers.values()),
             "/search/custom-field-set": self.sets,
             "/search/property-group": self.groups,
         }
-        return self._search(rows[path], request.json()) if path in rows else Reply(404, _error("404", "0", "No route"))
+        if path not in rows:
+            return Reply(404, _error("404", "0", "No route"))
+        if request.headers.get("sw-inheritance") == "1" and path == "/search/product":
+            rows[path] = [self._inherited(each) for each in rows[path]]
+        return self._search(rows[path], request.json())
+
+    def _inherited(self, product: dict[str, Any]) -> dict[str, Any]:
+        """A variant has of its parent what it has not itself."""
+        parent = self.products.get(product.get("parentId") or "", {})
+        return {name: parent.get(name) if value is None else value for name, value in product.items()}
 
     def _grant(self, asked: dict[str, Any]) -> Reply:
         if not asked["client_id"].startswith("SWIA"):
@@ -216,25 +240,37 @@ class ShopwareMarket(Market):
 
     def _sync(self, operations: list[dict[str, Any]], token: str) -> Reply:
         errors = []
-        for operation in operations:
-            for place, row in enumerate(operation["payload"]):
-                at = f"/{operation.get('key', 0)}/{place}"
-                there = self.products.get(row["id"])
-                if there is None:  # an insert, for which the rest is missing
-                    errors += [(f"{at}/{name}", BLANK, "should not be blank") for name in ("name", "productNumber")]
-                elif there["productNumber"] in self.refused:
-                    errors.append((f"{at}/stock", "INVALID", f"is not allowed for {token}"))
+        rows = [
+            (operation["entity"], f"/{operation.get('key', number)}/{place}", row)
+            for number, operation in enumerate(operations)
+            for place, row in enumerate(operation["payload"])
+        ]
+        for entity, at, row in rows:
+            there = self.products.get(row["id"])
+            if entity != "product":
+                continue
+            if there is None:  # an insert, for which the rest is missing
+                errors += [(f"{at}/{name}", BLANK, "should not be blank") for name in REQUIRED if name not in row]
+            elif there["productNumber"] in self.refused:
+                errors.append((f"{at}/stock", "INVALID", f"is not allowed for {token}"))
         if errors:
             told = [_error("400", code, text, pointer)["errors"][0] for pointer, code, text in errors]
             return Reply(400, {"errors": told})
-        for row in (row for operation in operations for row in operation["payload"]):
-            there = self.products[row["id"]]
-            for name, change in (("stock", Change.STOCK), ("price", Change.PRICE)):
-                if name in row:
-                    there[name] = row[name]
-                    self.acts[change, there["productNumber"]] += 1
-            there["updatedAt"] = self._now()
+        for entity, _, row in rows:
+            if entity == "product":
+                self._update(self.products[row["id"]], row)
+            else:
+                self.makers[row["id"]] = {**row, "createdAt": self._now()}
         return Reply(200, {"extensions": [], "data": {"product": []}, "notFound": [], "deleted": []})
+
+    def _update(self, there: dict[str, Any], row: dict[str, Any]) -> None:
+        """Only what is named is changed."""
+        for name, change in (("stock", Change.STOCK), ("price", Change.PRICE), ("name", Change.PRODUCT)):
+            self.acts[change, there["productNumber"]] += name in row
+        there.update({name: value for name, value in row.items() if name != "manufacturerId"})
+        if "manufacturerId" in row:
+            there["manufacturer"] = self.makers[row["manufacturerId"]]
+        there["updatedAt"] = self._now()
 
 
 def _fits(row: dict[str, Any], wanted: dict[str, Any]) -> bool:

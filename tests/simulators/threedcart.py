@@ -58,7 +58,8 @@ class ThreeDCartMarket(Market):
         catalog = 101 + len(self.products)
         info = {"CatalogID": catalog, "SKU": sku, "Name": f"Thing {sku}", "Stock": Decimal(quantity)}
         prices = {"Price": Decimal(price), "RetailPrice": Decimal(0)}
-        self.products[catalog] = {"SKUInfo": {**info, **prices}, "AdvancedOptionList": [], "LastUpdate": self._now()}
+        rest = {"AdvancedOptionList": [], "Hide": False, "LastUpdate": self._now()}
+        self.products[catalog] = {"SKUInfo": {**info, **prices}, **rest}
         return str(catalog)
 
     def put_options(self, sku: str, *suffixes: str) -> None:
@@ -129,6 +130,12 @@ class ThreeDCartMarket(Market):
     def price(self, sku: str) -> str:
         return str(self._of(sku)["SKUInfo"]["Price"])
 
+    def title(self, sku: str) -> str:
+        return str(self._of(sku)["SKUInfo"]["Name"])
+
+    def visible(self, sku: str) -> bool:
+        return not self._of(sku)["Hide"]
+
     def is_push(self, request: Request) -> bool:
         return request.method == "PUT"
 
@@ -196,14 +203,14 @@ class ThreeDCartMarket(Market):
 
     def _put(self, path: str, stated: list[dict[str, Any]]) -> Reply:
         if path == "products":
-            return Reply(200, [self._put_product(each["SKUInfo"]) for each in stated])
+            return Reply(200, [self._put_product(each["SKUInfo"], each) for each in stated])
         known = re.fullmatch(r"products/(\d+)/advancedoptions", path)
         product = self.products.get(int(known[1])) if known else None
         if product is None:
             return Reply(404, _error("404", "No records found"))
         return Reply(200, [self._put_option(product, each) for each in stated])
 
-    def _put_product(self, stated: dict[str, Any]) -> dict[str, str]:
+    def _put_product(self, stated: dict[str, Any], whole: dict[str, Any]) -> dict[str, str]:
         catalog = stated["CatalogID"]
         told = {"Key": "CatalogID", "Value": str(catalog)}
         product = self.products.get(catalog)
@@ -212,8 +219,9 @@ class ThreeDCartMarket(Market):
         sku = product["SKUInfo"]["SKU"]
         if sku in self.refused:
             return {**told, "Status": "400", "Message": f"Refused for token-{CANARY}"}
-        product["SKUInfo"].update({name: Decimal(value) for name, value in stated.items() if name != "CatalogID"})
-        for name, change in (("Stock", Change.STOCK), ("Price", Change.PRICE)):
+        product["SKUInfo"].update(stated)
+        product.update({name: value for name, value in whole.items() if name != "SKUInfo"})
+        for name, change in (("Stock", Change.STOCK), ("Price", Change.PRICE), ("Name", Change.PRODUCT)):
             self.acts[change, sku] += name in stated
         return {**told, "Status": "200", "Message": "updated successfully"}
 
@@ -221,8 +229,10 @@ class ThreeDCartMarket(Market):
         told = {"Key": "AdvancedOptionCode", "Value": stated["AdvancedOptionCode"]}
         for option in product["AdvancedOptionList"]:
             if option["AdvancedOptionCode"] == stated["AdvancedOptionCode"]:
-                option["AdvancedOptionStock"] = stated["AdvancedOptionStock"]
-                self.acts[Change.STOCK, product["SKUInfo"]["SKU"] + option["AdvancedOptionSufix"]] += 1
+                option.update(stated)
+                sku = product["SKUInfo"]["SKU"] + option["AdvancedOptionSufix"]
+                for name, change in (("AdvancedOptionStock", Change.STOCK), ("AdvancedOptionGTIN", Change.PRODUCT)):
+                    self.acts[change, sku] += name in stated
                 return {**told, "Status": "200", "Message": "updated successfully"}
         return {**told, "Status": "404", "Message": "No records found"}
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Sending, Shop
+from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Retry, Sending, Shop
 from daemon.trade import (
     Answers,
     Attribute,
@@ -20,12 +20,13 @@ from daemon.trade import (
     Unknown,
 )
 from handlers.drivers import batches
-from handlers.drivers.shopify import documents, reading
+from handlers.drivers.shopify import documents, products, reading
 from handlers.drivers.shopify.api import Api
 from handlers.drivers.values import micros, stamp
 
 _OVERLAP: Final = 120_000_000  # microseconds: the search index of the shop lags behind
 _KEYS: Final = uuid.UUID("6d0c2f0e-6f0b-5a52-9a59-2f1f5f8a7f11")  # our own name space of idempotency keys
+_USEFUL: Final = {"read_all_orders", "read_metaobject_definitions", "write_products"}  # the last, to hide
 _GONE: Final = dict.fromkeys(
     ("INVALID_INVENTORY_ITEM", "PRODUCT_DOES_NOT_EXIST", "PRODUCT_VARIANT_DOES_NOT_EXIST"), "D-SKU-UNKNOWN"
 )
@@ -61,8 +62,8 @@ class Shopify(Driver):
             example="Lamps;Chairs",
         ),
     )
-    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE))
-    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 250, Change.PRICE: 80}
+    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE))
+    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 250, Change.PRICE: 80, Change.PRODUCT: 40}
 
     def __init__(self, shop: Shop, lines: Lines) -> None:
         super().__init__(shop, lines)
@@ -83,7 +84,7 @@ class Shopify(Driver):
             currency=shop["currencyCode"],
             tax_included=shop["taxesIncluded"],
             timezone=shop["ianaTimezone"],
-            lacks=tuple({"read_all_orders"} - scopes),
+            lacks=tuple(sorted(_USEFUL - scopes)),
             about={"location": self._location(found["locations"]["nodes"])},
         )
 
@@ -91,7 +92,7 @@ class Shopify(Driver):
         push = self.shop.settings.get("push", "stock;price").split(";")
         needed = {"read_products", "read_locations", "read_inventory"}
         needed |= {"write_inventory"} if "stock" in push else set()
-        needed |= {"write_products"} if "price" in push else set()
+        needed |= {"write_products"} if {"price", "product"} & set(push) else set()
         return needed if self.shop.settings.get("orders") == "off" else needed | {"read_orders"}
 
     def _location(self, there: Sequence[Mapping[str, Any]]) -> str:
@@ -107,14 +108,22 @@ class Shopify(Driver):
     def model(self) -> Iterator[AttributeSet]:
         yield AttributeSet("product", "Product", reading.PRODUCT + self._defined("PRODUCT"))
         yield AttributeSet("variant", "Variant", reading.VARIANT + self._defined("PRODUCTVARIANT"))
-        for page in self._api.pages(documents.METAOBJECTS, "metaobjectDefinitions", 50):
-            for each in page:
-                attributes = tuple(reading.attribute(field["key"], field) for field in each["fieldDefinitions"])
-                yield AttributeSet(f"metaobject:{each['type']}", each["name"], attributes)
+        yield from self._metaobjects()
         for search in filter(None, map(str.strip, self.shop.settings.get("categories", "").split(";"))):
             for each in self._api.send(documents.CATEGORIES, search=search)["taxonomy"]["categories"]["nodes"]:
                 fields = (field for field in each["attributes"]["nodes"] if "id" in field)
                 yield AttributeSet(each["id"], each["fullName"], tuple(map(reading.category_attribute, fields)))
+
+    def _metaobjects(self) -> Iterator[AttributeSet]:
+        try:
+            for page in self._api.pages(documents.METAOBJECTS, "metaobjectDefinitions", 50):
+                for each in page:
+                    attributes = tuple(reading.attribute(field["key"], field) for field in each["fieldDefinitions"])
+                    yield AttributeSet(f"metaobject:{each['type']}", each["name"], attributes)
+        except Declined as no:
+            if no.code != "D-RIGHTS":
+                raise
+            self.lines.warn(no.code, no.detail)  # a right of its own: without it the rest of the model is mirrored
 
     def _defined(self, owner: str) -> tuple[Attribute, ...]:
         pages = self._api.pages(documents.METAFIELDS, "metafieldDefinitions", 100, owner=owner)
@@ -161,17 +170,26 @@ class Shopify(Driver):
     def push(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket:
         listed = [offer for offer in offers if offer.remote_id]
         unlisted = tuple(batches.refused(offer, "D-SKU-UNKNOWN") for offer in offers if not offer.remote_id)
-        state = self._state_stock if change is Change.STOCK else self._state_prices
-        return Answers((*unlisted, *state(listed, key)))
+        if change is Change.STOCK:
+            done = self._show(listed, self._state_stock(listed, key))
+        elif change is Change.PRICE:
+            done = self._state_prices(listed)
+        else:
+            done = self._state_data(listed)
+        return Answers((*unlisted, *done))
 
     def ask(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket | NotDone | Unknown:
         if change is Change.STOCK:
             # all as stated: done. Else the same key tells: the shop answers to it what it has answered before
             stated = self._stock_now(offers)
             done = all(stated.get(offer.about["item"]) == offer.quantity for offer in offers)
+            done = done and not products.to_show(self._api, offers)
             return Answers(tuple(Result(offer.sku) for offer in offers)) if done else Unknown()
-        found = self._api.nodes(documents.PRICE_NOW, ids=[offer.remote_id for offer in offers])
-        same = [offer for offer in offers if reading.priced(found.get(offer.remote_id), offer)]
+        text, stands = (
+            (documents.PRICE_NOW, reading.priced) if change is Change.PRICE else (documents.DATA_NOW, products.stands)
+        )
+        found = self._api.nodes(text, ids=[offer.remote_id for offer in offers])
+        same = [offer for offer in offers if stands(found.get(offer.remote_id), offer)]
         return Answers(tuple(Result(offer.sku) for offer in same)) if same else NotDone()
 
     def _state_stock(self, offers: Sequence[Offer], key: str) -> list[Result]:
@@ -203,18 +221,44 @@ class Shopify(Driver):
                 key += "!"  # the key belongs to another request, or to one that failed
         raise InDoubt("D-BUSY", detail=said)
 
-    def _state_prices(self, offers: Sequence[Offer], key: str) -> list[Result]:
-        products: dict[str, list[Offer]] = {}
-        for offer in offers:
-            products.setdefault(offer.about["product"], []).append(offer)
-        if not products:
+    def _show(self, offers: Sequence[Offer], results: Sequence[Result]) -> list[Result]:
+        """The results of stated quantities, after what was taken has been shown or hidden as well."""
+        taken = {result.key for result in results if result.accepted}
+        stated = [offer for offer in offers if offer.sku in taken and offer.visible is not None]
+        try:
+            refused = products.show(self._api, stated)
+        except Retry as later:
+            raise InDoubt(later.code, detail=later.detail, after=later.after) from None
+        except Declined as no:  # the quantities stand: only this is told
+            refused = dict.fromkeys((offer.about["product"] for offer in stated), no.message)
+        not_shown = {
+            offer.sku: batches.refused(offer, "D-REFUSED", self.lines.clean(refused[offer.about["product"]]))
+            for offer in stated
+            if offer.about["product"] in refused
+        }
+        return [not_shown.get(result.key, result) for result in results]
+
+    def _state_data(self, offers: Sequence[Offer]) -> list[Result]:
+        """Texts of products, and numbers of their variants; what is refused is refused alone."""
+        refused = products.state(self._api, offers)
+        wrong = {sku: self._wrong(error, len(offers)) for sku, error in refused.items()}
+        return [
+            batches.refused(offer, wrong[offer.sku].code, wrong[offer.sku].detail)
+            if offer.sku in wrong
+            else Result(offer.sku)
+            for offer in offers
+        ]
+
+    def _state_prices(self, offers: Sequence[Offer]) -> list[Result]:
+        priced = products.grouped(offers)
+        if not priced:
             return []
         variables: dict[str, object] = {}
-        for number, (product, listed) in enumerate(products.items()):
+        for number, (product, listed) in enumerate(priced.items()):
             variables |= {f"p{number}": product, f"v{number}": [reading.variant(offer) for offer in listed]}
-        answer = self._api.send(documents.set_prices(len(products)), Sending.ONCE, **variables)
+        answer = self._api.send(documents.set_prices(len(priced)), Sending.ONCE, **variables)
         results = []
-        for number, listed in enumerate(products.values()):
+        for number, listed in enumerate(priced.values()):
             wrong = [self._wrong(error, len(listed)) for error in answer[f"m{number}"]["userErrors"]]
             for place, offer in enumerate(listed):
                 mine = [each for each in wrong if each.place in (place, None)]

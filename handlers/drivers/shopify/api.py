@@ -31,6 +31,8 @@ class Api:
         self._token = credentials.get("access_token", "")
         self._told: set[str] = set()
         self._cost = 0
+        self._costs: dict[tuple[object, ...], int] = {}  # points that requests of a kind have cost
+        self._budget: tuple[Mapping[str, Any] | None, float] = (None, 0)  # the shop's last word on it, and when
 
     def nodes(self, text: str, **variables: object) -> dict[str, Mapping[str, Any]]:
         return {each["id"]: each for each in self.send(text, **variables)["nodes"] if each}
@@ -60,13 +62,17 @@ class Api:
     def send(self, text: str, sending: Sending = Sending.READ, /, **variables: object) -> Any:
         """The data of an answer. Waits where the shop asks for it. Raises the four kinds of Trouble."""
         lost = Retry if sending is Sending.READ else InDoubt
+        ids = variables.get("ids")
+        kind = (text, variables.get("n"), len(ids) if isinstance(ids, list) else 0)
         for _ in range(10):
+            self._save_up(kind)
             reply = self._post({"query": text, "variables": variables}, sending)
             body = reply.json()
             if not isinstance(body, dict):
                 raise lost("D-ANSWER", detail="no object")
             cost = body.get("extensions", {}).get("cost", {})
-            self._cost = cost.get("requestedQueryCost") or 0
+            self._cost = self._costs[kind] = cost.get("requestedQueryCost") or 0
+            self._budget = (cost.get("throttleStatus"), self._lines.clock.monotonic())
             errors = body.get("errors") or []
             codes = {str(error.get("extensions", {}).get("code", "")) for error in errors}
             if "THROTTLED" in codes:
@@ -81,6 +87,18 @@ class Api:
                 raise lost("D-ANSWER", detail="neither data nor errors")
             return data
         raise Retry("D-RATE", detail="throttled ten times", after=60)
+
+    def _save_up(self, kind: tuple[object, ...]) -> None:
+        """Wait until the shop has restored the points that a request of this kind has cost before: one that it turns
+        down is a call for nothing."""
+        state, at = self._budget
+        if state is None or kind not in self._costs:
+            return
+        rate = float(state["restoreRate"])
+        restored = float(state["currentlyAvailable"]) + (self._lines.clock.monotonic() - at) * rate
+        lacking = self._costs[kind] - min(restored, float(state["maximumAvailable"]))
+        if lacking > 0:
+            self._lines.wait(lacking / rate)
 
     def _judge(self, errors: Sequence[Mapping[str, Any]], codes: set[str], data: Any, sending: Sending) -> None:
         said = self._lines.clean(errors[0].get("message", ""))

@@ -1,6 +1,9 @@
 """Every operation that is sent to Shopify."""
 
+from collections.abc import Sequence
 from typing import Final
+
+_LINES: Final = "\n  "
 
 CHECK: Final = """query { shop { id name myshopifyDomain currencyCode ianaTimezone taxesIncluded }
   currentAppInstallation { accessScopes { handle } }
@@ -22,7 +25,7 @@ CATEGORIES: Final = """query($search: String!) { taxonomy { categories(first: 1,
 
 LISTINGS: Final = """query($n: Int!, $c: String, $q: String) {
   productVariants(first: $n, after: $c, query: $q, sortKey: ID) {
-    nodes { id sku displayName product { id } inventoryItem { id duplicateSkuCount } }
+    nodes { id sku displayName product { id hasOnlyDefaultVariant } inventoryItem { id duplicateSkuCount } }
     pageInfo { hasNextPage endCursor } } }"""
 
 LINE_ITEMS: Final = """nodes { id sku title quantity currentQuantity variant { id }
@@ -56,12 +59,38 @@ STOCK_NOW: Final = """query($ids: [ID!]!, $at: ID!) { nodes(ids: $ids) { ... on 
 PRICE_NOW: Final = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on ProductVariant { id price compareAtPrice } } }"""
 
 
+PRODUCTS_NOW: Final = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on Product {
+    id status variantsCount { count } } } }"""
+
+DATA_NOW: Final = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on ProductVariant {
+    id barcode inventoryItem { measurement { weight { value unit } } }
+    product { title descriptionHtml vendor } } } }"""
+
+
+def set_statuses(products: int) -> str:
+    """The mutation that shows or hides so many products."""
+    asked = ", ".join(f"$p{n}: ProductUpdateInput!" for n in range(products))
+    fields = (f"m{n}: productUpdate(product: $p{n}) {{ userErrors {{ field message }} }}" for n in range(products))
+    return f"mutation({asked}) {{\n  {_LINES.join(fields)} }}"
+
+
+def set_data(wholes: Sequence[int], variants: Sequence[int]) -> str:
+    """The mutation that states data of products, and of variants of products, by their numbers."""
+    asked = [f"$d{n}: ProductUpdateInput!" for n in wholes]
+    asked += [f"$p{n}: ID!, $v{n}: [ProductVariantsBulkInput!]!" for n in variants]
+    fields = [f"d{n}: productUpdate(product: $d{n}) {{ userErrors {{ field message }} }}" for n in wholes]
+    fields += [_update_variants(n) for n in variants]
+    return f"mutation({', '.join(asked)}) {{\n  {_LINES.join(fields)} }}"
+
+
 def set_prices(products: int) -> str:
     """The mutation that prices the variants of so many products in one request: one field for each product."""
     asked = ", ".join(f"$p{n}: ID!, $v{n}: [ProductVariantsBulkInput!]!" for n in range(products))
-    fields = "\n  ".join(
-        f"m{n}: productVariantsBulkUpdate(productId: $p{n}, variants: $v{n}, allowPartialUpdates: true) "
-        "{ userErrors { code field message } }"
-        for n in range(products)
+    return f"mutation({asked}) {{\n  {_LINES.join(map(_update_variants, range(products)))} }}"
+
+
+def _update_variants(number: int) -> str:
+    return (
+        f"m{number}: productVariantsBulkUpdate(productId: $p{number}, variants: $v{number}, "
+        "allowPartialUpdates: true) { userErrors { code field message } }"
     )
-    return f"mutation({asked}) {{\n  {fields} }}"

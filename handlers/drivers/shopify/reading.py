@@ -76,6 +76,8 @@ def category_attribute(attribute: Mapping[str, Any]) -> Attribute:
 def listing(variant: Mapping[str, Any]) -> Listing:
     item = variant["inventoryItem"]
     about = {"item": item["id"], "product": variant["product"]["id"]}
+    if variant["product"]["hasOnlyDefaultVariant"]:
+        about["single"] = "yes"
     return Listing(variant["sku"], variant["id"], about, variant["displayName"], item["duplicateSkuCount"] > 1)
 
 
