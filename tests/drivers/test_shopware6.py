@@ -59,17 +59,17 @@ def test_both_prices_are_stated_from_one(shop: ShopwareMarket, lines: TestLines)
 
 def test_prices_in_other_currencies_stay_as_they_are(shop: ShopwareMarket, lines: TestLines) -> None:
     francs = {"currencyId": "f" * 32, "gross": 21, "net": 19, "linked": True}
-    shop.products[shop.put_listing("A")]["price"].append(francs)
-    shop.put_listing("B")
+    swiss, plain = shop.put_listing("A"), shop.put_listing("B")
+    shop.products[swiss]["price"].append(francs)
     (page,) = driver(shop, lines).listings(None)
     offers = [Offer(each.sku, 1, each.remote_id, each.about, price=99_900, tax_rate=190_000) for each in page.items]
     before = len(shop.requests)
     told = driver(shop, lines).push(Change.PRICE, offers, "key")
     assert isinstance(told, Answers) and all(each.accepted for each in told.results)
-    assert shop.products[offers[0].remote_id]["price"][1] == francs
-    assert len(shop.products[offers[1].remote_id]["price"]) == 1
+    assert shop.products[swiss]["price"][1] == francs
+    assert len(shop.products[plain]["price"]) == 1
     asked = [each.json()["ids"] for each in shop.requests[before:] if each.path.endswith("search/product")]
-    assert asked == [[offers[0].remote_id]], "only what has such prices is read before"
+    assert asked == [[swiss]], "only what has such prices is read before"
 
 
 def test_a_variant_has_the_name_of_its_product_and_parents_are_no_listings(
@@ -87,8 +87,7 @@ def test_a_manufacturer_is_found_by_name_or_made_once(shop: ShopwareMarket, line
 
     def state(brand: str) -> None:
         offers = [
-            Offer(sku, 1, remote, product=Product(brand=brand))
-            for sku, remote in (("A", remotes[0]), ("B", remotes[1]))
+            Offer(sku, 1, remote, product=Product(brand=brand)) for sku, remote in zip("AB", remotes, strict=True)
         ]
         told = driver(shop, lines).push(Change.PRODUCT, offers, "key")
         assert isinstance(told, Answers) and all(each.accepted for each in told.results)
