@@ -1,9 +1,10 @@
 """From an endpoint to a conversation with it; every way in which that can fail has a code. The place of paramiko."""
 
+import errno
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import paramiko
@@ -15,17 +16,53 @@ from paramiko.ssh_exception import (
     SSHException,
 )
 
+from daemon.sftp.agent import Agent, AgentFault
 from daemon.sftp.codes import EndpointFault
 from daemon.sftp.endpoint import Endpoint
-from daemon.sftp.keys import find_host_keys, reveal, sign_keys
+from daemon.sftp.keys import find_host_keys, read_key, reveal
 from daemon.sftp.protocol import Session
 
 WEAK = {
     "ciphers": ["3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"],
     "macs": ["hmac-md5", "hmac-md5-96", "hmac-sha1", "hmac-sha1-96"],
 }
+GREETING = 1 << 17  # bytes that a server may say until we are signed in; it needs a tenth
+AHEAD = 1 << 22  # and before something of it was heard: twice the window of its channel
+FLOODED = "it sends more than anybody has asked for"
 _ALIVE = 30  # seconds between signs of life on a connection that is kept
 _OLD = ("kex", "host key", "macs")  # what a server that has only these in another way offers is SHA-1
+
+
+class _Socket(socket.socket):
+    """Ends when more comes than anybody has asked for: paramiko would keep all of it, whatever its windows say."""
+
+    left = GREETING
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        piece = super().recv(size, flags)
+        self.left -= len(piece)
+        if self.left < 0:
+            raise ConnectionAbortedError(errno.ECONNABORTED, FLOODED)
+        return piece
+
+
+class _Channel:
+    """The channel of a conversation; what is heard of it lets more come, and what else comes is thrown away."""
+
+    def __init__(self, channel: paramiko.Channel, sock: _Socket) -> None:
+        self._channel = channel
+        self._sock = sock
+        self.sendall = channel.sendall
+        self.close = channel.close
+
+    def recv(self, size: int) -> bytes:
+        piece = bytes(self._channel.recv(size))
+        if not piece and self._sock.left < 0:
+            raise ConnectionAbortedError(errno.ECONNABORTED, FLOODED)
+        while self._channel.recv_stderr_ready() and self._channel.recv_stderr(AHEAD):
+            pass
+        self._sock.left = min(self._sock.left + 4 * len(piece) + GREETING, AHEAD)  # four: short answers, each packed
+        return piece
 
 
 class Connection:
@@ -55,7 +92,7 @@ def connect(endpoint: Endpoint, monotonic: Callable[[], float]) -> Connection:
 
 def _connect(endpoint: Endpoint, monotonic: Callable[[], float]) -> Connection:
     allowed = find_host_keys(endpoint.config, endpoint.fault)
-    with _opened(endpoint, [each.get_name() for each in allowed]) as transport:
+    with _opened(endpoint, [each.get_name() for each in allowed]) as (transport, sock):
         shown = transport.get_remote_server_key()
         if shown not in allowed:
             detail = f"it shows the key {shown.get_name()} {shown.fingerprint}, not the one it is known by"
@@ -70,12 +107,13 @@ def _connect(endpoint: Endpoint, monotonic: Callable[[], float]) -> Connection:
                 raise endpoint.fault("S-SFTP-NO-SFTP") from fault
             raise
         transport.set_keepalive(_ALIVE)
-        session = Session(channel, endpoint.shown, monotonic, endpoint.patience)
+        sock.left = AHEAD
+        session = Session(_Channel(channel, sock), endpoint.shown, monotonic, endpoint.patience)
     return Connection(transport, session)
 
 
 @contextmanager
-def _opened(endpoint: Endpoint, key_types: list[str] | None) -> Iterator[paramiko.Transport]:
+def _opened(endpoint: Endpoint, key_types: list[str] | None) -> Iterator[tuple[paramiko.Transport, _Socket]]:
     """A transport that has greeted the server; closed, and its fault told, if what is done inside fails."""
     sock = _reach(endpoint)
     transport: Any = None
@@ -94,13 +132,14 @@ def _opened(endpoint: Endpoint, key_types: list[str] | None) -> Iterator[paramik
             options.key_types = [each for each in options.key_types if each in names]
         transport.start_client(timeout=endpoint.patience)
         _see_started(transport)
-        yield transport
+        yield transport, sock
     except BaseException as fault:
         if transport:
             transport.close()
+        flooded = sock.left < 0
         sock.close()
         if isinstance(fault, SSHException | OSError | EOFError) and not isinstance(fault, IncompatiblePeer):
-            raise _tell(endpoint, fault) from fault
+            raise _tell(endpoint, fault, flooded=flooded) from fault
         raise
     finally:
         guard.cancel()
@@ -114,10 +153,11 @@ def _see_started(transport: paramiko.Transport) -> None:
         raise TimeoutError from None
 
 
-def _reach(endpoint: Endpoint) -> socket.socket:
+def _reach(endpoint: Endpoint) -> _Socket:
     config = endpoint.config
     try:
-        sock = socket.create_connection((config.host, config.port), endpoint.patience)
+        reached = socket.create_connection((config.host, config.port), endpoint.patience)
+        sock = _Socket(fileno=reached.detach())
     except socket.gaierror as fault:
         raise endpoint.fault("S-SFTP-NAME", fault.strerror) from fault
     except TimeoutError as fault:
@@ -133,12 +173,13 @@ def _reach(endpoint: Endpoint) -> socket.socket:
 
 def _sign_in(endpoint: Endpoint, transport: paramiko.Transport) -> None:
     config = endpoint.config
-    what = "the password" if config.password else "the key"
     try:
         if config.password:
             asked = transport.auth_password(config.username, reveal(config.password, endpoint.fault), fallback=True)
         else:
             asked = _sign_in_by_key(endpoint, transport)
+    except AgentFault as fault:
+        raise endpoint.fault("S-SFTP-AGENT", fault) from fault
     except BadAuthenticationType as fault:
         raise endpoint.fault("S-SFTP-METHOD", f"it takes {_methods(fault.allowed_types)}") from fault
     except PartialAuthentication as fault:
@@ -148,22 +189,42 @@ def _sign_in(endpoint: Endpoint, transport: paramiko.Transport) -> None:
             raise endpoint.fault("S-SFTP-SILENT", "no answer to our sign-in") from fault
         if not transport.is_active():
             raise endpoint.fault("S-SFTP-CUT", "while we signed in") from fault
-        raise endpoint.fault("S-SFTP-LOGIN", f"{what} of the user {config.username}") from fault
+        raise endpoint.fault("S-SFTP-LOGIN", f"the password of the user {config.username}") from fault
     if asked:
         raise endpoint.fault("S-SFTP-METHOD", f"besides, {_methods(asked)}")
 
 
 def _sign_in_by_key(endpoint: Endpoint, transport: paramiko.Transport) -> list[str]:
-    refused: AuthenticationException | None = None
-    for key in sign_keys(endpoint.config, endpoint.fault):
+    config = endpoint.config
+    if config.private_key:
+        return _try_keys(endpoint, transport, [read_key(config, config.private_key, endpoint.fault)])
+    # shorter than the wait for the server: the one who is silent is to be named
+    with closing(Agent(endpoint.patience / 2)) as agent:
+        return _try_keys(endpoint, transport, agent.get_keys())
+
+
+def _try_keys(endpoint: Endpoint, transport: paramiko.Transport, keys: Sequence[paramiko.PKey]) -> list[str]:
+    for number, key in enumerate(keys, 1):
         try:
             return list(transport.auth_publickey(endpoint.config.username, key))
-        except BadAuthenticationType:
+        except (BadAuthenticationType, PartialAuthentication):
             raise
         except AuthenticationException as fault:
-            refused = fault  # an agent may hold several
-    assert refused is not None  # noqa: S101 (there is at least one key)
-    raise refused
+            hangs_up = not transport.is_active()
+            if "timeout" in str(fault).lower() or (hangs_up and number == 1):
+                raise
+            if hangs_up or number == len(keys):
+                raise endpoint.fault("S-SFTP-LOGIN", _name_keys(endpoint, keys, number)) from fault
+    raise AgentFault("the SSH agent holds no key")
+
+
+def _name_keys(endpoint: Endpoint, keys: Sequence[paramiko.PKey], tried: int) -> str:
+    user = endpoint.config.username
+    if len(keys) == 1:
+        return f"the key {keys[0].fingerprint} of the user {user}"
+    if tried == len(keys):
+        return f"each of the {tried} keys of the SSH agent for the user {user}"
+    return f"the user {user} after {tried} of the {len(keys)} keys of the SSH agent; name one in private_key"
 
 
 def _methods(named: list[str]) -> str:
@@ -171,10 +232,12 @@ def _methods(named: list[str]) -> str:
     return " or ".join(known.get(each, "something unknown") for each in named) or "nothing that it names"
 
 
-def _tell(endpoint: Endpoint, fault: BaseException) -> EndpointFault:
+def _tell(endpoint: Endpoint, fault: BaseException, *, flooded: bool) -> EndpointFault:
     said = str(fault)
     if any(sign in said for sign in ("banner", "Indecipherable", "Incompatible version")):
         return endpoint.fault("S-SFTP-NO-SSH")
+    if flooded:
+        return endpoint.fault("S-SFTP-SPEECH", FLOODED)
     if isinstance(fault, TimeoutError) or "imeout" in said:
         return endpoint.fault("S-SFTP-SILENT", "no answer while we signed in")
     detail = fault.strerror if isinstance(fault, OSError) and fault.strerror else "while we signed in"
@@ -187,7 +250,7 @@ def _tell_methods(endpoint: Endpoint, said: str) -> EndpointFault:
         return endpoint.fault("S-SFTP-WEAK", "ciphers")
     what = next((each for each in _OLD if each in said), "")
     if what == "host key":
-        with suppress(IncompatiblePeer), _opened(endpoint, None) as transport:
+        with suppress(IncompatiblePeer), _opened(endpoint, None) as (transport, _):
             shown = transport.get_remote_server_key()
             transport.close()
             detail = f"it shows the key {shown.get_name()} {shown.fingerprint}, not the one it is known by"

@@ -4,7 +4,7 @@ import base64
 import binascii
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import paramiko
 from cryptography.hazmat.primitives import serialization
@@ -52,21 +52,8 @@ def find_host_keys(config: EndpointConfig, fault: Fault) -> list[paramiko.PKey]:
     return keys
 
 
-def sign_keys(config: EndpointConfig, fault: Fault) -> Iterator[paramiko.PKey]:
-    """The keys to sign in with, at least one: the configured one, or all that the agent holds. Raises EndpointFault."""
-    if config.private_key:
-        yield _read_key(config, config.private_key, fault)
-        return
-    try:
-        keys = paramiko.Agent().get_keys()
-    except (SSHException, OSError):
-        keys = ()
-    if not keys:
-        raise fault("S-SFTP-AGENT", "no SSH agent with a key is there")
-    yield from keys
-
-
-def _read_key(config: EndpointConfig, place: Secret, fault: Fault) -> paramiko.PKey:
+def read_key(config: EndpointConfig, place: Secret, fault: Fault) -> paramiko.PKey:
+    """The private key that lies there. Raises EndpointFault."""
     text = reveal(place, fault).encode() + b"\n"
     passphrase = reveal(config.passphrase, fault).encode() if config.passphrase else None
     openssh = b"BEGIN OPENSSH" in text

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from daemon import disk
+from daemon.beside import SUM
 from daemon.identifiers import is_ulid
 from daemon.taken import FETCHED, TAKEN
 
@@ -24,6 +25,7 @@ class Landed(NamedTuple):
     size: int
     mtime_ns: int
     ino: int
+    is_told: bool  # what it must be: a checksum file lies with it
 
 
 class Landing:
@@ -33,10 +35,11 @@ class Landing:
         self._root = root
         self._where = os.fsdecode(os.path.join(root, TAKEN))
 
-    def land(self, upload_id: str, name: bytes, pieces: Iterable[bytes]) -> Landed:
+    def land(self, upload_id: str, name: bytes, pieces: Iterable[bytes], told: bytes | None = None) -> Landed:
         """Write a file as `.part`, then give it its name; nothing is left of it if `pieces` raises. Not fsynced yet.
 
-        Raises Surroundings, and what `pieces` raises.
+        `told`: its checksum file, laid where that of a claimed file lies. Raises Surroundings, and what
+        `pieces` raises.
         """
         cell = _cell(upload_id)
         with disk.surroundings(self._where), disk.opened(self._root, TAKEN) as taken:
@@ -45,22 +48,26 @@ class Landing:
                 with disk.opened_at(cell, taken) as own:
                     try:
                         disk.write(_PART, own, pieces, synced=False)
+                        if told is not None:
+                            disk.write(SUM, own, [told], synced=False)
                     except BaseException:
-                        with suppress(FileNotFoundError):
-                            disk.remove(_PART, own)
+                        for half in (_PART, SUM):
+                            with suppress(FileNotFoundError):
+                                disk.remove(half, own)
                         raise
                     disk.rename(_PART, own, name, own)
                     status = os.stat(name, dir_fd=own, follow_symlinks=False)
             finally:
                 disk.remove_folder(cell, taken)  # if nothing came of it
-        return Landed(upload_id, name, status.st_size, status.st_mtime_ns, status.st_ino)
+        return Landed(upload_id, name, status.st_size, status.st_mtime_ns, status.st_ino, told is not None)
 
     def sync(self, landed: Iterable[Landed]) -> None:
         """Bring files to the disk for good, many at a time: now rows may name them. Raises Surroundings, SyncFailed."""
-        cells = [(_cell(each.upload_id), each.name) for each in landed]
+        names = [(each, name) for each in landed for name in ((each.name, SUM) if each.is_told else (each.name,))]
+        cells = [(_cell(each.upload_id), name) for each, name in names]
         if cells:
             with disk.surroundings(self._where), disk.opened(self._root, TAKEN) as taken:
-                disk.sync_names(taken, [*cells, *((cell,) for cell, _ in cells)])
+                disk.sync_names(taken, [*cells, *((cell,) for cell in dict.fromkeys(cell for cell, _ in cells))])
                 disk.sync(taken, self._where)
 
     def discard(self, upload_id: str) -> None:

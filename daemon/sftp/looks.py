@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from daemon.model import RemoteFile
 from daemon.sftp.protocol import LONGEST_NAME, Entry
-from daemon.sighting import DONE, is_beside, is_ignored
+from daemon.sftp.transfer import SMALL
+from daemon.sighting import DONE, HASH, is_beside, is_ignored
 
 Size = tuple[int, int]  # bytes, and seconds of the last change
 
@@ -21,6 +22,7 @@ class Listed(NamedTuple):
     source: str  # catalog | commands
     folder: bytes
     entry: Entry
+    told: "Listed | None" = None  # its .sha256 file, if one stood beside it
 
     @property
     def path(self) -> bytes:
@@ -73,7 +75,7 @@ class Looks:
 
     def look(self, listed: Iterable[Listed], taken: Collection[RemoteFile], endpoint: str, now: float) -> Judgement:
         """Judge everything that is listed now; `taken` was taken before, `now` is monotonic."""
-        here = {each.path: each for each in listed if each.entry.name not in (b".", b"..")}
+        here = _join({each.path: each for each in listed if each.entry.name not in (b".", b"..")})
         gone = {memory.look: memory for path, memory in self._memory.items() if path not in here}
         self._memory = {path: self._remember(path, each, gone, now) for path, each in here.items()}
         judgement = Judgement()
@@ -125,6 +127,8 @@ class Looks:
                 judgement.refused.append((each, "F-SIZE", str(self._limit)))
             elif memory.strikes >= STRIKES:
                 judgement.refused.append((each, "F-CHANGING", ""))
+            elif each.told and each.told.entry.attributes.size > SMALL:
+                judgement.refused.append((each, "F-CHECKSUM", f"its .sha256 file has more than {SMALL:,} bytes"))
             else:
                 judgement.whole.append(each)
         elif now - memory.first >= self._incomplete_after:
@@ -135,11 +139,21 @@ class Looks:
             judgement.waiting.append(each)
 
     def _is_whole(self, each: Listed, memory: _Memory, here: Collection[bytes], now: float) -> bool:
-        if each.entry.attributes.size < 0:
+        memories = [memory, self._memory[each.told.path]] if each.told else [memory]
+        if any(known.look[0] < 0 for known in memories):
             return False  # a server that tells no sizes: nobody can know
         if self._markers:
             return each.path + DONE in here
-        return now - memory.since >= self._apart and memory.since < now
+        return all(now - known.since >= self._apart and known.since < now for known in memories)
+
+
+def _join(here: dict[bytes, Listed]) -> dict[bytes, Listed]:
+    """With each file the checksum file beside it; other things of such a name tell nothing."""
+    for path in [each for each in here if each.endswith(HASH)]:
+        told, of = here[path], here.get(path.removesuffix(HASH))
+        if of and told.entry.attributes.kind == "file":
+            here[of.path] = of._replace(told=told)
+    return here
 
 
 def _find_wrong(name: bytes) -> str:

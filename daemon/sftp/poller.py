@@ -22,7 +22,7 @@ from daemon.sftp.taking import Interrupted, Taking, clear_landings
 from daemon.store import Store
 from daemon.trouble import Trouble
 
-THREADS = 16
+THREADS = 40  # at most: as many as have something to do, and one that looks out for whose turn it is
 _PERFORMED = {"catalog": "upload", "commands": "commands"}  # the kind of process that a kind of file becomes
 SUSPECTS = 4  # threads for servers whose last turn failed
 KEPT = 100  # connections that are kept between two turns: each has a thread of paramiko's
@@ -68,16 +68,19 @@ class Poller:
                 threading.Thread(target=line.hang_up, daemon=True).start()
             self._copies.endpoints = {each.name: each for each in endpoints}
             self._changed.notify_all()
-        self._top_up()
+            self._top_up()
 
     def start(self, *, alone: bool) -> None:
         """Begin; `alone`: no other daemon of this place lives, so what lies half fetched is nobody's."""
         self._clear(0 if alone else _HOUR)
-        self._started = True
-        self._top_up()
+        with self._changed:
+            self._started = True
+            self._top_up()
 
     def _top_up(self) -> None:
-        for number in range(len(self._threads), min(THREADS, len(self._lines)) if self._started else 0):
+        """One thread more than there are turns: servers that take long keep no other waiting."""
+        wanted = min(THREADS, len(self._lines), 1 + sum(1 for line in self._lines.values() if line.busy))
+        for number in range(len(self._threads), wanted if self._started else 0):
             self._threads.append(threading.Thread(target=self._run, name=f"sftp {number}", daemon=True))
             self._threads[-1].start()
 
@@ -143,6 +146,7 @@ class Poller:
                 line, pause = self._pick()
                 if line:
                     line.busy = True
+                    self._top_up()
                     return line
                 self._changed.wait(min(pause, 1.0))
         return None

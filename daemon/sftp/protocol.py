@@ -21,6 +21,8 @@ TO_READ, TO_WRITE = 0x01, 0x02 | 0x08 | 0x10  # write: made new, or emptied
 LONGEST = 300_000  # bytes of a packet; servers send 256 KiB at most
 LONGEST_NAME = 255
 _AHEAD = 8  # requests for more of a listing that are under way
+_GRACE, _SLOWEST = 2.0, 4_096  # seconds for each answer, and bytes a second, that a server may need in the long run
+_CREDIT = 8  # times the patience: by so much it may be behind that
 _SAID = {2: "no such file", 3: "permission denied", 4: "the server says only that it failed", 8: "not supported"}
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe"}
 
@@ -64,6 +66,7 @@ class Session:
         self.shown = shown  # the server, for sentences
         self._monotonic = monotonic
         self._patience = patience  # seconds in which an answer must be here whole
+        self._credit = _CREDIT * patience  # seconds; one that trickles would else keep its thread for weeks
         self._number = 0
         self._outgoing = bytearray()
         self._incoming = bytearray()
@@ -99,8 +102,8 @@ class Session:
         return body
 
     def ignore(self, number: int) -> None:
-        """Nobody will wait for the answer to this request."""
-        if self._answers.pop(number, None) is None:
+        """Nobody will wait for the answer to this request, if it is still to be had."""
+        if self._answers.pop(number, None) is None and number in self._asked:
             self._ignored.add(number)
 
     def attributes(self, path: bytes) -> Attributes:
@@ -132,23 +135,26 @@ class Session:
         handle = self.handle_of(self.ask(OPENDIR, folder))
         ahead = deque(self.ask(READDIR, handle) for _ in range(_AHEAD))
         seen, has_more = 0, True
-        while ahead:
-            try:
-                reader = _Reader(self, self.answer(ahead.popleft(), NAME))
-            except RemoteRefused as refused:
-                if refused.status != END:
-                    raise
-                has_more = False
-                continue
-            if seen > most:
-                continue  # it was under way
-            count = reader.number()
-            seen += max(count, 1)  # a server that sends empty pages for ever comes to its end too
-            for _ in range(count):
-                yield reader.entry()
-            if has_more and seen <= most:
-                ahead.append(self.ask(READDIR, handle))
-        self.do(CLOSE, handle)
+        try:
+            while ahead:
+                try:
+                    reader = _Reader(self, self.answer(ahead.popleft(), NAME))
+                except RemoteRefused as refused:
+                    if refused.status != END:
+                        raise
+                    has_more = False
+                    continue
+                if seen > most:
+                    continue  # it was under way
+                count = reader.number()
+                seen += max(count, 1)  # a server that sends empty pages for ever comes to its end too
+                for _ in range(count):
+                    yield reader.entry()
+                if has_more and seen <= most:
+                    ahead.append(self.ask(READDIR, handle))
+        finally:
+            for number in (*ahead, self.ask(CLOSE, handle)):
+                self.ignore(number)
 
     def do(self, kind: int, *fields: bytes | int) -> None:
         """A request that is answered with a status. Raises RemoteRefused."""
@@ -177,6 +183,7 @@ class Session:
 
     def _send(self) -> None:
         waiting, self._outgoing = bytes(self._outgoing), bytearray()
+        self._credit += len(waiting) / _SLOWEST
         try:
             self._channel.sendall(waiting)
         except TimeoutError as error:
@@ -196,7 +203,8 @@ class Session:
             self._answers[number] = kind, body[4:]
 
     def _packet(self) -> tuple[int, bytes]:
-        until = self._monotonic() + self._patience
+        began = self._monotonic()
+        until = began + self._patience
         self._fill(4, until)
         length = int.from_bytes(self._incoming[:4], "big")
         if not 5 <= length <= LONGEST:
@@ -204,6 +212,10 @@ class Session:
         self._fill(4 + length, until)
         kind, body = self._incoming[4], bytes(memoryview(self._incoming)[5 : 4 + length])
         del self._incoming[: 4 + length]
+        earned = min(self._credit + _GRACE + length / _SLOWEST, _CREDIT * self._patience)
+        self._credit = earned - (self._monotonic() - began)
+        if self._credit < 0:
+            raise self._silent("it is so slow that the work would have no end")
         return kind, body
 
     def _fill(self, length: int, until: float) -> None:
@@ -220,10 +232,9 @@ class Session:
             if len(self._incoming) < length and self._monotonic() > until:
                 raise self._silent()
 
-    def _silent(self) -> EndpointFault:
-        return EndpointFault(
-            "S-SFTP-SILENT", sentence("S-SFTP-SILENT", self.shown, f"no answer within {self._patience:g} s")
-        )
+    def _silent(self, detail: str = "") -> EndpointFault:
+        detail = detail or f"no answer within {self._patience:g} s"
+        return EndpointFault("S-SFTP-SILENT", sentence("S-SFTP-SILENT", self.shown, detail))
 
     def _cut(self, error: BaseException | None) -> EndpointFault:
         detail = (error.strerror if isinstance(error, OSError) else None) or "the server hung up"

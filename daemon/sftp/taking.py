@@ -157,21 +157,38 @@ class Taking:
         self._tidying.tidy(session, [(each.listed, each.landed.upload_id) for each in done], turn.notes)
 
     def _fetch(self, session: Session, group: Sequence[Listed]) -> Iterator[Fetched | None]:
+        sums = self._fetch_sums(session, [each for each in group if each.told])
+        group = [each for each in group if not each.told or each.path in sums]
         wanted = [Wanted(each.path, *each.look) for each in group]
         if group and group[0].entry.attributes.size > SMALL:
-            yield self._land(group[0], self._pieces(session, wanted[0]))
+            yield self._land(group[0], self._pieces(session, wanted[0]), sums)
             return
         for each, asked, found in zip(group, wanted, fetch_small(session, wanted), strict=True):
             if isinstance(found, bytes):
-                yield self._land(each, [found])
+                yield self._land(each, [found], sums)
             elif isinstance(found, Changed):  # or a server that gives less than it is asked for
-                yield self._land(each, self._pieces(session, asked))
+                yield self._land(each, self._pieces(session, asked), sums)
             else:
                 self._note_refusal(each, found)
 
-    def _land(self, each: Listed, pieces: Sequence[bytes] | Iterator[bytes]) -> Fetched | None:
+    def _fetch_sums(self, session: Session, group: Sequence[Listed]) -> dict[bytes, bytes]:
+        """The checksum files of these, by the paths of their files; one that cannot be had keeps its file there."""
+        found: dict[bytes, bytes] = {}
+        wanted = [Wanted(each.told.path, *each.told.look) for each in group if each.told]
+        for each, told in zip(group, fetch_small(session, wanted), strict=True):
+            if isinstance(told, bytes):
+                found[each.path] = told
+            elif isinstance(told, RemoteRefused) and told.status == PERMISSION_DENIED:
+                self._refuse([(each, "F-CHECKSUM", "its .sha256 file cannot be read")])
+            else:
+                self._looks[each.source].strike(each, self._clock.monotonic())
+        return found
+
+    def _land(
+        self, each: Listed, pieces: Sequence[bytes] | Iterator[bytes], sums: Mapping[bytes, bytes]
+    ) -> Fetched | None:
         try:
-            landed = self._landing.land(ulid(self._clock.now()), each.entry.name, pieces)
+            landed = self._landing.land(ulid(self._clock.now()), each.entry.name, pieces, sums.get(each.path))
         except Changed:
             self._looks[each.source].strike(each, self._clock.monotonic())
         except RemoteRefused as refused:

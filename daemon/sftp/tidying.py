@@ -11,7 +11,7 @@ from daemon.sftp.endpoint import Endpoint
 from daemon.sftp.looks import Listed
 from daemon.sftp.protocol import NO_SUCH_FILE, Attributes, RemoteRefused, Session
 from daemon.sftp.transfer import TOGETHER
-from daemon.sighting import DONE
+from daemon.sighting import DONE, HASH
 
 _ENOUGH = 3  # refusals in a row: the others would be refused too
 
@@ -55,7 +55,8 @@ class Tidying:
             (each, place, session.ask(say.RENAME, each.path, place) if place else session.ask(say.REMOVE, each.path))
             for each, place in still
         ]
-        refused = []
+        refused: list[str] = []
+        done: list[tuple[Listed, bytes]] = []
         for each, place, number in asked:
             try:
                 session.answer(number, say.STATUS)
@@ -63,12 +64,24 @@ class Tidying:
                 if why := self._again(session, each, place, fault):
                     refused.append(why)
                     continue
+            done.append((each, place))
             if place:
                 self._look_after(session, each, place)
-            if self._endpoint.account.markers:
-                with suppress(RemoteRefused):  # without its file it means nothing
-                    session.do(say.REMOVE, each.path + DONE)
+        self._take_along(session, done)
         return refused
+
+    def _take_along(self, session: Session, done: Sequence[tuple[Listed, bytes]]) -> None:
+        """What stood beside files means nothing without them; a checksum that is another now is of the next file."""
+        asked = [session.ask(say.REMOVE, each.path + DONE) for each, _ in done if self._endpoint.account.markers]
+        looks = [(each.told, place, session.ask(say.LSTAT, each.told.path)) for each, place in done if each.told]
+        for told, place, number in looks:
+            if _is_still(session, told, number):
+                asked.append(
+                    session.ask(say.RENAME, told.path, place + HASH) if place else session.ask(say.REMOVE, told.path)
+                )
+        for number in asked:
+            with suppress(RemoteRefused):
+                session.answer(number, say.STATUS)
 
     def _again(self, session: Session, each: Listed, place: bytes, fault: RemoteRefused) -> str:
         """Refused: the archive folder may be missing. Returns why it was in vain, "" if it was not."""

@@ -48,6 +48,8 @@ class _Small:
                 stage(self)
             except (Changed, RemoteRefused) as fault:
                 self.fault = fault
+                for number in self.asked:
+                    self.session.ignore(number)
 
     def read(self) -> None:
         self.handle = self.session.handle_of(self.asked[0])
@@ -56,14 +58,14 @@ class _Small:
 
     def compare(self) -> None:
         status, data = self.asked
-        self.asked = _ask_after(self.session, self.wanted, self.handle)
+        self.asked += _ask_after(self.session, self.wanted, self.handle)
         content = self.session.data_of(data)
         if not self.wanted.is_still(self.session.attributes_of(status)) or len(content) != self.wanted.size:
             raise Changed
         self.content = content
 
     def end(self) -> None:
-        _compare_after(self.session, self.wanted, self.asked)
+        _compare_after(self.session, self.wanted, self.asked[-2:])
 
 
 def fetch_small(session: Session, files: Sequence[Wanted]) -> list[bytes | Changed | RemoteRefused]:
@@ -82,17 +84,20 @@ def fetch(session: Session, wanted: Wanted) -> Iterator[bytes]:
     """
     handle = session.handle_of(session.ask(say.OPEN, wanted.path, say.TO_READ, 0))
     under_way: deque[tuple[int, int, int]] = deque()
+    after: list[int] = []
     try:
-        if not wanted.is_still(session.attributes_of(session.ask(say.FSTAT, handle))):
-            raise Changed
-        yield from _pieces(session, wanted, handle, under_way)
-        if session.data_of(session.ask(say.READ, handle, *_wide(wanted.size), 1)):
-            raise Changed
+        try:
+            if not wanted.is_still(session.attributes_of(session.ask(say.FSTAT, handle))):
+                raise Changed
+            yield from _pieces(session, wanted, handle, under_way)
+            if session.data_of(session.ask(say.READ, handle, *_wide(wanted.size), 1)):
+                raise Changed
+        finally:
+            after = _ask_after(session, wanted, handle)
+        _compare_after(session, wanted, after)
     finally:
-        for number, _, _ in under_way:
-            session.ignore(number)
-        after = _ask_after(session, wanted, handle)
-    _compare_after(session, wanted, after)
+        for number in (*(number for number, _, _ in under_way), *after):
+            session.ignore(number)  # what was heard already is nothing to it
 
 
 def _ask_after(session: Session, wanted: Wanted, handle: bytes) -> list[int]:
@@ -162,13 +167,20 @@ def _put(session: Session, source: int, path: bytes) -> int:
     handle = session.handle_of(session.ask(say.OPEN, path, say.TO_WRITE, 0))
     under_way: deque[int] = deque()
     at = 0
-    while piece := os.pread(source, PIECE, at):
-        under_way.append(session.ask(say.WRITE, handle, *_wide(at), piece))
-        at += len(piece)
-        if len(under_way) == _UNDER_WAY:
+    try:
+        while piece := os.pread(source, PIECE, at):
+            under_way.append(session.ask(say.WRITE, handle, *_wide(at), piece))
+            at += len(piece)
+            if len(under_way) == _UNDER_WAY:
+                session.answer(under_way.popleft(), say.STATUS)
+        while under_way:
             session.answer(under_way.popleft(), say.STATUS)
-    for number in under_way:
-        session.answer(number, say.STATUS)
+    except RemoteRefused:  # a full disk there: half a file would keep it full
+        for number in (*under_way, session.ask(say.CLOSE, handle)):
+            session.ignore(number)
+        with suppress(RemoteRefused):
+            session.do(say.REMOVE, path)
+        raise
     size = at
     with suppress(RemoteRefused):  # a user who may only write
         size = session.attributes_of(session.ask(say.FSTAT, handle)).size
