@@ -139,6 +139,13 @@ CODES: tuple[Code, ...] = (
         "Clear the folder, or let after = \"archive\" or \"delete\" keep it small.",
     ),
     Code(
+        "S-SFTP-REFUSALS",
+        "warning",
+        "{value} has brought {detail} things in a day that cannot be taken; no more of them are told until tomorrow.",
+        "Its folders are full of links, odd names or changing files, or it invents names. Good files are still taken.",
+        "Look at the refused files in the history and clear the folder, or name the files that are meant in `match`.",
+    ),
+    Code(
         "S-SFTP-TIDY",
         "warning",
         "{value} does not let us tidy up: {detail}. The files were taken, and are not taken again.",

@@ -229,7 +229,7 @@ def _name_keys(endpoint: Endpoint, keys: Sequence[paramiko.PKey], tried: int) ->
 
 def _methods(named: list[str]) -> str:
     known = {"publickey": "a key", "password": "a password", "keyboard-interactive": "typed-in answers"}
-    return " or ".join(known.get(each, "something unknown") for each in named) or "nothing that it names"
+    return " or ".join(dict.fromkeys(known.get(each, "something unknown") for each in named)) or "nothing it names"
 
 
 def _tell(endpoint: Endpoint, fault: BaseException, *, flooded: bool) -> EndpointFault:

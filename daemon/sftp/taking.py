@@ -15,22 +15,20 @@ from daemon.errors import Surroundings
 from daemon.identifiers import show, ulid
 from daemon.intake import new_upload
 from daemon.model import NewProcess
-from daemon.sftp import codes
 from daemon.sftp.codes import EndpointFault
 from daemon.sftp.endpoint import Endpoint
 from daemon.sftp.landing import Landed, Landing
 from daemon.sftp.looks import Listed, Looks
 from daemon.sftp.protocol import NO_SUCH_FILE, PERMISSION_DENIED, RemoteRefused, Session
+from daemon.sftp.refusals import MOST_TOLD, Refusals
 from daemon.sftp.tidying import Tidying
 from daemon.sftp.transfer import SMALL, TOGETHER, Changed, Wanted, fetch, fetch_small
 from daemon.store import Store
 from daemon.taken import Claimed
 
 MOST = 100_000  # files of one folder that are looked at
-_TOLD = 1_000  # refusals that one look may bring: a hostile server fills no history
 _REST = 10  # times `settle`: between the two looks, like a local file about which the kernel tells nothing
 _ROOM = 3  # times a file's size must be free
-_DAY = 86_400_000_000  # microseconds
 
 
 class Interrupted(Exception):
@@ -69,7 +67,7 @@ class Taking:
         self._landing = Landing(account.folders.root)
         self._tidying = Tidying(endpoint)
         self._unsure: list[str] = []  # of these nobody knows whether they were admitted
-        self._told: set[str] = set()
+        self._refusals = Refusals(endpoint, store, clock)
         self.apart = min(config.every, _REST * account.settle)
         inbox = os.fsencode((config.inbox or "").rstrip("/"))
         self._folders: dict[str, bytes] = (
@@ -100,7 +98,9 @@ class Taking:
             refused += judgement.refused
             left += [(each, taken[each.as_remote(name)]) for each in judgement.taken]
             turn.waiting += len(judgement.waiting)
-        self._refuse(refused)
+        self._refusals.tell(refused)
+        if self._refusals.are_too_many():
+            turn.notes.append(self._endpoint.fault("S-SFTP-REFUSALS", MOST_TOLD))
         self._tidying.tidy(session, left, turn.notes)
         self._take(session, whole, turn)
         if is_all:
@@ -179,7 +179,7 @@ class Taking:
             if isinstance(told, bytes):
                 found[each.path] = told
             elif isinstance(told, RemoteRefused) and told.status == PERMISSION_DENIED:
-                self._refuse([(each, "F-CHECKSUM", "its .sha256 file cannot be read")])
+                self._refusals.tell([(each, "F-CHECKSUM", "its .sha256 file cannot be read")])
             else:
                 self._looks[each.source].strike(each, self._clock.monotonic())
         return found
@@ -205,7 +205,7 @@ class Taking:
 
     def _note_refusal(self, each: Listed, refused: RemoteRefused) -> None:
         if refused.status == PERMISSION_DENIED:
-            self._refuse([(each, "F-UNREADABLE", "")])
+            self._refusals.tell([(each, "F-UNREADABLE", "")])
         else:
             self._looks[each.source].strike(each, self._clock.monotonic())
 
@@ -241,31 +241,6 @@ class Taking:
         detail = f"less than {_ROOM} times the size of {show(each.entry.name)} is free; it stays on its server"
         turn.notes.append(EndpointFault("S-DISK", sentence("S-DISK", detail=detail)))
         return False
-
-    def _refuse(self, refused: Sequence[tuple[Listed, str, str]]) -> None:
-        """One history line for each, as long as it lies there; the store knows their keys over a restart."""
-        lines = {self._key(each, code): (each, code, detail) for each, code, detail in refused[:_TOLD]}
-        new = [(key, *lines[key]) for key in lines if key not in self._told]
-        if len(self._told) > 10 * _TOLD:
-            self._told = set()
-        if new:
-            self._store.admit([self._refusal(*each) for each in new])
-        self._told |= lines.keys()
-
-    def _key(self, each: Listed, code: str) -> str:
-        # one that never comes to rest has another size at every look: it is told once a day
-        look = self._clock.now() // _DAY if code == "F-INCOMPLETE" else ":".join(map(str, each.look))
-        return f"lies:sftp:{self._endpoint.name}:{show(each.path)}:{look}:{code}"
-
-    def _refusal(self, key: str, each: Listed, code: str, detail: str) -> NewProcess:
-        tell = codes.sentence if code in ("F-NAME", "F-SPECIAL") else sentence
-        size = max(each.entry.attributes.size, 0)
-        account = self._endpoint.account.name
-        return NewProcess(
-            id=ulid(self._clock.now()), account=account, key=key, lane=f"refused:{account}", name=each.entry.name,
-            via=f"sftp:{self._endpoint.name}", file_kind=each.source, bytes=size,
-            refused=(code, tell(code, size, detail)),
-        )  # fmt: skip
 
 
 def _groups(whole: Sequence[Listed]) -> Iterator[list[Listed]]:

@@ -1,5 +1,6 @@
 """The whole way over SFTP: a file on a server of others in, its answers back there, nothing twice."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -63,6 +64,27 @@ def test_a_file_on_a_server_is_taken_once_archived_there_and_answered_there(tmp_
     assert Daemon(config, "--once").wait(60) == 0
     assert len(lines(tmp_path)) == 1
     assert not list((tmp_path / "data/outgoing").iterdir())
+    assert not list((tmp_path / "drop/acme/.taken").iterdir())
+
+
+def test_files_on_a_server_are_compared_with_the_checksums_beside_them(tmp_path: Path, server: Server) -> None:
+    config = configure(tmp_path, section(tmp_path, server))
+    text = "sku,title,price\nA,First,1.50\n"
+    right = hashlib.sha256(text.encode()).hexdigest()
+    for name, content in {"right.csv": text, "wrong.csv": text.replace("A", "B")}.items():
+        (server.root / "inbox/catalog" / f"{name}.sha256").write_text(f"{right}  {name}\n")
+        put(server.root, name, content)
+    (server.root / "inbox/commands/wrong.csv.sha256").write_text(right)
+    (server.root / "inbox/commands/wrong.csv").write_text("command,sku\nitem.list,A\n")
+    assert Daemon(config, "--once").wait(60) == 0
+    told = {(each["kind"], each["file_name"]): each["code"] for each in lines(tmp_path)}
+    assert told == {
+        ("catalog", "right.csv"): "",
+        ("catalog", "wrong.csv"): "F-CHECKSUM",
+        ("commands", "wrong.csv"): "F-CHECKSUM",
+    }
+    assert not [each for each in (server.root / "inbox").rglob("*") if each.is_file()]
+    assert len(list((server.root / "archive").iterdir())) == 4  # commands are deleted
     assert not list((tmp_path / "drop/acme/.taken").iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Checksum files on a server: fetched with the file they stood beside, laid where the comparison looks, tidied along."""
+"""Checksum files on a server: fetched with their file, laid where the comparison looks, tidied up with it."""
 
 import hashlib
 import os

@@ -1,6 +1,8 @@
 """Whose turn it is: servers that failed wait longer and share a few threads; the others are never kept waiting."""
 
+import socket
 from pathlib import Path
+from typing import Any
 
 from daemon.accounts import open_accounts
 from daemon.config import Config
@@ -11,12 +13,17 @@ from daemon.sftp.poller import Poller
 from daemon.store import open_store
 from daemon.trouble import Trouble
 from tests.clock import FakeClock
+from tests.reliability.daemons import wait_until
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 
-def make(root: Path, clock: FakeClock, count: int, performed: tuple[str, ...] = ("upload",)) -> Poller:
+def make(
+    root: Path, clock: FakeClock, count: int, performed: tuple[str, ...] = ("upload",), **changes: Any
+) -> Poller:  # fmt: skip
     """A poller of so many servers on a port where nobody answers, its threads not started."""
     server = {"account": "acme", "host": "127.0.0.1", "port": 1, "username": "u", "password": "env:HOME",
-              "host_key": "ssh-ed25519 AAAA", "inbox": "/in", "after": "leave", "every": "30s"}  # fmt: skip
+              "host_key": "ssh-ed25519 AAAA", "inbox": "/in", "after": "leave", "every": "30s", **changes}  # fmt: skip
     given = {
         "drop_root": str(root / "drop"), "data_dir": str(root / "data"), "accounts": {"acme": {}},
         "sftp": [{**server, "name": f"s{number}"} for number in range(count)],
@@ -75,3 +82,14 @@ def test_the_thread_of_a_server_is_given_back_when_it_is_not_due(tmp_path: Path,
 def test_kinds_of_files_that_nobody_performs_are_not_fetched(tmp_path: Path, clock: FakeClock) -> None:
     assert set(make(tmp_path, clock, 1)._names) == {"catalog"}
     assert set(make(tmp_path, clock, 1, ("upload", "commands"))._names) == {"catalog", "commands"}
+
+
+def test_servers_that_have_not_failed_yet_but_take_long_keep_no_other_waiting(tmp_path: Path, clock: FakeClock) -> None:
+    hole = socket.create_server(("127.0.0.1", 0), backlog=100)
+    made = make(tmp_path, clock, 30, host_key=KEY, port=hole.getsockname()[1])
+    made.start(alone=True)
+    lines = list(made._lines.values())
+    wait_until(lambda: all(line.busy for line in lines), 15, "a thread for each server that says nothing")
+    hole.close()
+    made.end()
+    made.stop(last=False)
