@@ -74,7 +74,7 @@ class Service:
         self.performers = make_performers(self.store, self.accounts, self.data_dir, self.stop, self.engine.hint)
         me, hint = self.instance.id, self.engine.hint
         self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
-        self.operation = Operation(self.store, clock, self._feel)
+        self.operation = Operation(self.store, clock, self.site, self.instance.id, self._feel)
         self._open_accounts(config)
         self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
 
@@ -262,7 +262,7 @@ class Service:
 
     def _end(self, chores: BackgroundScheduler, *, once: bool) -> None:
         self.stop.set()
-        self.operation.stop()
+        self._try(self.operation.stop)
         self.poller.end()
         self.engine.hint()
         chores.shutdown(wait=False)

@@ -115,6 +115,14 @@ class Exporter(Collector):
         states = self._store.figures.endpoints()
         samples: list[Sample] = [((name,), states.get(name, 0)) for name in ("new", "ok", "trouble", "stopped")]
         yield gauge("endpoints", "SFTP servers by state.", ("state",), samples)
+        links = self._store.figures.connections()
+        numbers = [((each.driver, each.state), float(each.number)) for each in links]
+        yield gauge("connections", "Active connections by what we see of them.", ("driver", "state"), numbers)
+        lags: dict[tuple[str, ...], float] = {}
+        for each in links:
+            lags[(each.driver,)] = max(lags.get((each.driver,), 0.0), self._age(each.synced_at))
+        text = "Age of the last sync of the active connection that has waited longest for one."
+        yield gauge("sync_lag_seconds", text, ("driver",), lags.items())
         due = self._store.figures.answers_due()
         yield gauge("answers_due", "Answers that SFTP servers are still to get.", (), [((), due)])
 

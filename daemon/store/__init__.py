@@ -26,6 +26,7 @@ from daemon.store import (
     uploads,
     views,
 )
+from daemon.store.alert_store import Alerts
 from daemon.store.command_store import CommandStore
 from daemon.store.connection_store import ConnectionStore
 from daemon.store.figures import Figures
@@ -74,6 +75,7 @@ class Store(Holds, Shown, Stock):
         self.pruning = Pruning(database)
         self.commands = CommandStore(database, clock, self._now)
         self.figures = Figures(database)
+        self.alerts = Alerts(database, self._now)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
         self.connections = ConnectionStore(database, clock, lambda: list(self._own.values()))
 

@@ -1,15 +1,18 @@
 """What operators want to know in numbers, by queries whose cost follows the work that is open, not the history."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import case, func, select
 
 from daemon.store import tallies
-from daemon.store.tables import delivery, endpoint, process, upload
+from daemon.store.connection_tables import connection as link
+from daemon.store.tables import account, delivery, endpoint, process, upload
 
 if TYPE_CHECKING:
     from daemon.store import Database
 
+FAILING = ("failing", "paused", "needs_reauth")  # states of a connection that somebody has to look at
+TOLD = 1_000  # connections at a time
 SOON = 60_000_000  # microseconds: what is to go on later than that waits for somebody else, not for us
 
 
@@ -20,6 +23,15 @@ class Queue(NamedTuple):
     state: str  # queued behind running waiting, or later: it waits for an agreed moment
     depth: int
     since: int  # when the oldest was admitted
+
+
+class Links(NamedTuple):
+    """The active connections of a driver that are in one state."""
+
+    driver: str
+    state: str
+    number: int
+    synced_at: int  # of the one whose last sync, or else its beginning, is longest ago
 
 
 class Figures:
@@ -66,3 +78,19 @@ class Figures:
         """How many answers servers are still to get."""
         with self._database.read() as connection:
             return connection.scalar(select(func.count()).where(delivery.c.state == "due")) or 0
+
+    def connections(self) -> list[Links]:
+        """The active connections by driver and state."""
+        synced_at = func.min(func.coalesce(link.c.last_sync, link.c.created_at))
+        query = select(link.c.driver, link.c.state, func.count(), synced_at).where(link.c.status == "active")
+        with self._database.read() as connection:
+            return [Links(*row) for row in connection.execute(query.group_by(link.c.driver, link.c.state))]
+
+    def failing_connections(self, site: str) -> list[dict[str, Any]]:
+        """The active connections of a site that keep failing: account, connection_id, name, driver, state, reason."""
+        columns = (account.c.name.label("account"), link.c.id.label("connection_id"), link.c.name, link.c.driver)
+        query = select(*columns, link.c.state, link.c.reason).join(account, account.c.id == link.c.account_id)
+        is_failing = (link.c.status == "active") & link.c.state.in_(FAILING)
+        query = query.where(is_failing, account.c.site == site).order_by(link.c.since, link.c.id).limit(TOLD)
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]

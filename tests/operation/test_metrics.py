@@ -20,6 +20,7 @@ from daemon.operation.pulse import Pulse
 from daemon.store import Store, open_store, tallies
 from tests.clock import FakeClock
 from tests.factories import make_block, make_process
+from tests.operation.conftest import put_connection
 
 Figures = dict[str, float]
 
@@ -135,6 +136,20 @@ def test_servers_of_others_are_told_by_state(store: Store, serve: Callable[..., 
     assert figures["answers_due"] == 0
 
 
+def test_connections_are_told_by_driver_and_state_with_the_longest_wait(
+    store: Store, clock: FakeClock, serve: Callable[..., Server]
+) -> None:
+    store.set_accounts("here", ["acme"])
+    now = clock.now()
+    put_connection(store, "a", last_sync=now - 60_000_000, state="failing")
+    put_connection(store, "b", last_sync=now - 90_000_000)
+    put_connection(store, "c", driver="pos", created_at=now - 30_000_000)
+    put_connection(store, "d", status="inactive", last_sync=1)
+    figures = parse(fetch(serve().port))
+    assert figures["connections{driver=shop,state=failing}"] == figures["connections{driver=shop,state=ok}"] == 1
+    assert (figures["sync_lag_seconds{driver=shop}"], figures["sync_lag_seconds{driver=pos}"]) == (90, 30)
+
+
 def test_what_only_the_daemon_knows_is_told(clock: FakeClock, serve: Callable[..., Server]) -> None:
     figures = parse(fetch(serve(Pulse("deaf", True, clock.now() - 90_000_000)).port))
     assert (figures["watching"], figures["trouble"], figures["inbox_oldest_seconds"]) == (0, 1, 90)
@@ -196,6 +211,7 @@ def test_the_rules_ask_for_figures_and_labels_that_there_are(
     store.set_accounts("here", ["acme"])
     settle(store, 1, outcome="failed")
     store.admit([make_process(2)])
+    put_connection(store, "a")
     labels: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(fetch(serve().port)):
         labels |= {family.name: set(), f"{family.name}_total": set()} if family.type == "counter" else {}
