@@ -11,6 +11,7 @@ import polars as pl
 
 TABLES = ("new", "known", "gone")
 FILES = (*TABLES, "texts", "missing", "named")
+_FEW = 1_000  # rows: to find out what they share would take longer than to write it
 _PRAGMAS = (
     "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
     "synchronous = OFF",
@@ -37,8 +38,13 @@ def write(path: str, kind: str, rows: pl.DataFrame, further: Mapping[str, pl.Dat
 
 
 def take_same(rows: pl.DataFrame, fields: Sequence[str]) -> tuple[pl.DataFrame, dict[str, str | int | None]]:
-    """The rows without those of their `fields` that have the same value in all of them, and these values."""
-    same = {name: rows[name][0] for name in fields if len(rows) and _is_same(rows[name])}
+    """The rows without those of their `fields` that have the same value in all of them, and these values.
+
+    A few rows stay as they are.
+    """
+    if len(rows) < _FEW:
+        return rows, {}
+    same = {name: rows[name][0] for name in fields if _is_same(rows[name])}
     told = {name: int(value) if isinstance(value, bool) else value for name, value in same.items()}
     return rows.drop(same), told
 
