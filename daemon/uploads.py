@@ -177,19 +177,19 @@ class _Upload:
 
         Returns the counts, and the verdict about what the file takes away if any of that is held.
         """
-        known = self.known.result() if self.known else self.store.digests(self.claim.account, read.keys or [])
+        before = self.store.before(self.claim.account_id, None if self.known else read.keys or [])
+        known = self.known.result() if self.known else before.digests
         merge = self.store.merge(read.columns, partial=self.rules.mode == "partial")
         done = self.claim.step_no
         counts = self.store.counts(self.claim.id) if done else Counts()
-        replace, named = self.mode == "replace", self.store.has_held(self.claim.account_id)
-        unsure = isinstance(known, str) or len(known) < len(read.keys or [])  # some of its skus may be unknown
-        zeros = unsure and self.store.has_zeros(self.claim.account)
-        kind = self.store.database.blocks
-        job = Check(str(self.spool), self.rules, known, kind, done + 1, missing=replace, named=named, zeros=zeros)
+        replace, kind = self.mode == "replace", self.store.database.blocks
+        job = Check(
+            str(self.spool), self.rules, known, kind, done + 1, missing=replace, named=before.held, zeros=before.zeros
+        )
         removing = replace or done > 0  # an earlier attempt may have staged something
         for reply in self._ask(job):
             if isinstance(reply, Block):
-                counts = self.store.step(self.claim, reply, merge, read.columns, read.rows)
+                counts = self.store.step(self.claim, reply, merge, read.columns, read.rows, held=before.held)
                 self.child.tell(Acknowledge(reply.number))
                 removing = removing or reply.gone > 0
             elif isinstance(reply, AskTwins):

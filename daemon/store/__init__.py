@@ -138,9 +138,12 @@ class Store(Holds, Shown, Stock):
 
         self.database.write(work, durable=False)
 
-    def step(self, claim: Claim, block: Block, merge: items.Merge, columns: Sequence[str], total: int) -> Counts:
+    def step(
+        self, claim: Claim, block: Block, merge: items.Merge, columns: Sequence[str], total: int, *, held: bool = True
+    ) -> Counts:
         """Apply one block and move the process on, together or not at all; returns the upload's counts so far.
 
+        `held`: whether the account may have removals that are held, which end for what the block names.
         Raises LeaseLost when the process is no longer ours.
         """
         sizes = block.sizes
@@ -162,7 +165,8 @@ class Store(Holds, Shown, Stock):
                 tracked = changes.track(connection, claim.account_id, merge, block, self.clock.now())
                 if counts.created or counts.updated or tracked:
                     accounts.move_items_version(connection, claim.account_id)
-                removals.note_named(connection, claim.account_id, sizes)
+                if held:
+                    removals.note_named(connection, claim.account_id, sizes)
             if block.gone or block.missing or block.unreadable:  # judged as a whole, when all of it is known
                 lost = removals.stage(connection, claim, block)
                 counts.ignored, counts.rows = counts.ignored + lost, counts.rows + lost
@@ -199,7 +203,7 @@ class Store(Holds, Shown, Stock):
     def find_same(self, account: str, name: bytes, sha256: str, rules_version: str) -> str | None:
         """The id of the upload that has applied the same file, if nothing has moved on since."""
         with self.database.read() as connection:
-            return uploads.find_same(connection, accounts.id_of(connection, account), name, sha256, rules_version)
+            return uploads.find_same(connection, account, name, sha256, rules_version)
 
     def faults(self, upload_id: str) -> list[bytes]:
         """What the blocks of an upload found, in their order."""

@@ -63,8 +63,7 @@ class CommandStore:
     def own(self, account: str) -> tuple[dict[str, str], tuple[Mapping, ...]]:
         """What the account has set itself: keys, and layouts of its own."""
         with self.database.read() as connection:
-            owner = accounts.id_of(connection, account)
-            return settings.read_keys(connection, owner), settings.read_layouts(connection, owner)
+            return settings.read_own(connection, account)
 
     def processes(self, account: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
         """The latest processes of the last 30 days with their account, newest last."""

@@ -34,11 +34,6 @@ class Holds:
             lambda c: removals.judge(c, claim, guard, now, step=step, total=total, replace=replace), ""
         )
 
-    def has_held(self, account_id: int) -> bool:
-        """Whether the account has a removal that waits for somebody's word."""
-        with self.database.read() as connection:
-            return removals.has_held(connection, account_id)
-
     def removal(self, upload_id: str) -> removals.Removal | None:
         """The verdict about an upload's removals; None: it has none, or they are done."""
         with self.database.read() as connection:

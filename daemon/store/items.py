@@ -151,10 +151,14 @@ class Merge:
         return f"coalesce(excluded.{name}, item.{name})" if self.partial else f"excluded.{name}"
 
 
-def find_digests(connection: Connection, account_id: int, keys: Sequence[str]) -> dict[str, int | None]:
-    """Of these skus, the ones we have and have not deleted, each with the digest of the line that it came from."""
+def find_digests(
+    connection: Connection, account_id: int, keys: Sequence[str], held: Sequence[str]
+) -> dict[str, int | None]:
+    """Of these skus, the ones we have and have not deleted, each with the digest of the line that it came from.
+
+    `held`: the uploads of the account that hold something.
+    """
     known: dict[str, int | None] = {}
-    held = removals.find_held(connection, account_id)
     for start in range(0, len(keys), 500):
         given = {"owner": account_id, "keys": list(keys[start : start + 500])}
         known.update((row.sku, row.digest) for row in connection.execute(_DIGESTS, given))

@@ -3,18 +3,34 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, union_all
 
 from daemon.messages import Mapping
-from daemon.store.tables import account_layout, account_setting
+from daemon.store.tables import account, account_layout, account_setting
 
 Columns = Sequence[tuple[str, str, str | None]]
 
 
-def read_keys(connection: Connection, account_id: int) -> dict[str, str]:
-    """The keys that the account has set, as texts."""
-    query = select(account_setting.c.key, account_setting.c.value).where(account_setting.c.account_id == account_id)
-    return {row.key: row.value for row in connection.execute(query)}
+_OWNER = select(account.c.id).where(account.c.name == bindparam("owner")).scalar_subquery()
+_OWN = union_all(  # one statement: every file asks
+    select(literal("key").label("what"), account_setting.c.key.label("name"), account_setting.c.value).where(
+        account_setting.c.account_id == _OWNER
+    ),
+    select(literal("layout"), account_layout.c.name, account_layout.c.columns).where(
+        account_layout.c.account_id == _OWNER
+    ),
+)
+
+
+def read_own(connection: Connection, owner: str) -> tuple[dict[str, str], tuple[Mapping, ...]]:
+    """What the account has set: keys, as texts, and layouts of its own, by name."""
+    rows = connection.execute(_OWN, {"owner": owner}).all()
+    keys = {row.name: row.value for row in rows if row.what == "key"}
+    return keys, tuple(_mapping(row.name, row.value) for row in sorted(rows) if row.what == "layout")
+
+
+def _mapping(name: str, columns: str) -> Mapping:
+    return Mapping(name, tuple((column, field, value) for column, field, value in json.loads(columns)))
 
 
 def set_key(connection: Connection, account_id: int, key: str, value: str | None) -> None:
@@ -23,15 +39,6 @@ def set_key(connection: Connection, account_id: int, key: str, value: str | None
     connection.execute(delete(account_setting).where(mine))
     if value is not None:
         connection.execute(insert(account_setting).values(account_id=account_id, key=key, value=value))
-
-
-def read_layouts(connection: Connection, account_id: int) -> tuple[Mapping, ...]:
-    """The account's own layouts, by name."""
-    query = select(account_layout).where(account_layout.c.account_id == account_id).order_by(account_layout.c.name)
-    return tuple(
-        Mapping(row.name, tuple((column, field, value) for column, field, value in json.loads(row.columns)))
-        for row in connection.execute(query)
-    )
 
 
 def put_layout(connection: Connection, account_id: int, name: str, columns: Columns | None) -> bool:

@@ -183,7 +183,9 @@ def _prepare(raw: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     # a plain BEGIN that later wants to write fails at once when another has written since; IMMEDIATE waits its turn
-    connection.exec_driver_sql("begin" if connection.get_execution_options().get("readonly") else "begin immediate")
+    readonly = connection.get_execution_options().get("readonly")
+    # past SQLAlchemy, for which each would be a statement as dear as a query
+    connection.connection.dbapi_connection.execute("begin" if readonly else "begin immediate")  # type: ignore[union-attr]
 
 
 def _translate(fault: BaseException) -> BaseException:

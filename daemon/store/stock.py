@@ -3,12 +3,20 @@
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from daemon.store import accounts, items, zeros
+from daemon.store import accounts, items, removals, zeros
 
 if TYPE_CHECKING:
     from daemon.store import Database
+
+
+class Before(NamedTuple):
+    """What an upload finds before its first block."""
+
+    digests: dict[str, int | None]  # of the skus that were asked for and are known
+    held: bool  # an earlier upload's removals wait for somebody's word; in this lane nothing changes that meanwhile
+    zeros: bool  # a sku that the upload does not know may be one of the account's without its leading zeros
 
 
 class Stock:
@@ -25,15 +33,19 @@ class Stock:
         with self.database.read() as connection:
             return accounts.items_version(connection, account)
 
+    def before(self, account_id: int, keys: Sequence[str] | None) -> Before:
+        """What an upload with these skus (None: too many to name them) finds, in one look."""
+        with self.database.read() as connection:
+            held = removals.find_held(connection, account_id)
+            digests = items.find_digests(connection, account_id, keys or [], held)
+            unsure = keys is None or len(digests) < len(keys)
+            return Before(digests, bool(held), unsure and zeros.is_there(connection, account_id))
+
     def digests(self, account: str, keys: Sequence[str]) -> dict[str, int | None]:
         """Of these skus those the account has, with the digest of the line each came from."""
         with self.database.read() as connection:
-            return items.find_digests(connection, accounts.id_of(connection, account), keys)
-
-    def has_zeros(self, account: str) -> bool:
-        """Whether a sku of the account begins with 0."""
-        with self.database.read() as connection:
-            return zeros.is_there(connection, accounts.id_of(connection, account))
+            owner = accounts.id_of(connection, account)
+            return items.find_digests(connection, owner, keys, removals.find_held(connection, owner))
 
     def twins(self, account: str, skus: Sequence[str]) -> dict[str, str]:
         """For all-digit skus the ones the account has that differ by leading zeros only."""

@@ -22,7 +22,7 @@ _SAME = (
     select(upload.c.id)
     .join(account, account.c.id == upload.c.account_id)
     .where(
-        upload.c.account_id == bindparam("owner"),
+        account.c.name == bindparam("owner"),
         upload.c.sha256 == bindparam("its_sha256"),
         upload.c.name == bindparam("its_name"),
         upload.c.outcome.in_(("ok", "partial")),
@@ -35,9 +35,9 @@ _SAME = (
 )
 
 
-def find_same(connection: Connection, account_id: int, name: bytes, sha256: str, rules_version: str) -> str | None:
+def find_same(connection: Connection, owner: str, name: bytes, sha256: str, rules_version: str) -> str | None:
     """The id of an earlier upload with this name and content that was applied, if nothing has moved on since."""
-    given = {"owner": account_id, "its_name": name, "its_sha256": sha256, "rules": rules_version}
+    given = {"owner": owner, "its_name": name, "its_sha256": sha256, "rules": rules_version}
     return connection.scalar(_SAME, given)
 
 

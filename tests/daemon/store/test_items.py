@@ -238,12 +238,14 @@ def test_a_sparse_row_lifts_a_deleted_item_of_which_nothing_stays(applying: Appl
 
 def test_skus_that_differ_by_leading_zeros_only_are_found(applying: Applying) -> None:
     store = applying.store
-    assert not store.has_zeros("acme")
+    assert not store.before(1, None).zeros
     assert store.twins("acme", ["1", "01"]) == {}
     applying.apply(new=[row(sku) for sku in ("00", "0012", "0A", "7", "000045", "x", "0099")])
     applying.delete("0099")
-    assert store.has_zeros("acme")
-    assert not store.has_zeros("other")
+    assert store.before(1, None).zeros
+    assert store.before(1, ["7", "8"]).zeros
+    assert not store.before(1, ["7"]).zeros  # none of them is unknown
+    assert not store.before(2, None).zeros
     asked = ["12", "012", "07", "45", "0", "000", "99", "8"]
     assert store.twins("acme", asked) == {"12": "0012", "012": "0012", "07": "7", "45": "000045"}
     assert store.twins("other", asked) == {}
