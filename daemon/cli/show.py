@@ -1,6 +1,7 @@
 """Commands that only look: status, history, processes, codes."""
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ HISTORY = (
     "received_at", "account", "file_name", "state", "outcome", "rows", "created", "updated", "unchanged", "deleted",
     "ignored", "rejected", "warnings", "code", "message", "upload_id",
 )  # fmt: skip
-SERVERS = ("account", "name", "state", "since", "last_success", "last_error", "answers_due", "code", "message")
+SERVERS = ("account", "name", "state", "since", "last_success", "answers_due")
 PROCESSES = (
     "process_id", "account", "kind", "target", "state", "outcome", "progress", "total", "started_at", "ended_at",
     "code", "message",
@@ -30,10 +31,25 @@ def status(context: typer.Context) -> None:
             rows = [row | {"sftp": [each for each in servers if each["account"] == row["account"]]} for row in rows]
         print_rows(rows, STATUS, as_json=asked.json, empty="No account has been seen yet.")
         if not asked.json:
-            if config.sftp:
-                print_rows(servers, SERVERS, as_json=False, empty="No SFTP server has been turned to yet.")
+            seen = {each["name"] for each in servers}
+            new = [{"account": each.account, "name": each.name, "state": "new"} for each in config.sftp]
+            _print_servers(servers + [each for each in new if each["name"] not in seen])
             daemons = with_times(store.list_instances())
             print_rows(daemons, ("id", "site", "host", "pid", "seen_at"), as_json=False, empty="No daemon is running.")
+
+
+def _print_servers(servers: Sequence[Mapping[str, Any]]) -> None:
+    """A table of all, and below it, for those that cannot be worked with, why, since when, and what to do."""
+    from daemon import parts
+    from daemon.log import one_line
+
+    if servers:
+        print_rows(servers, SERVERS, as_json=False, empty="")
+    cures = {each.name: each.cure for each in parts.codes()}
+    for each in servers:
+        if each["state"] in ("trouble", "stopped"):
+            typer.echo(one_line(f"{each['name']}, {each['state']} since {each['since']}: {each['message']}"))
+            typer.echo(f"  {each['code']}: {cures.get(each['code'], 'tradepost codes tells more.')}\n")
 
 
 def history(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.sftp.codes import CODES
 from tests.factories import read_csv
 from tests.reliability.daemons import Daemon, count_done, wait_until
 from tests.sftp.places import BOTH, configure, make_remote, put, section
@@ -191,7 +193,12 @@ def test_a_server_with_another_key_stops_loudly_and_the_others_go_on(tmp_path: P
             ("acme-server", "ok"),
             ("false", "stopped"),
         ]
-        assert "S-HOST-KEY" in status(config)
+        told = status(config)
+        assert "false, stopped since 20" in told
+        assert f"\n  S-HOST-KEY: {next(each.cure for each in CODES if each.name == 'S-HOST-KEY')}\n" in told
+        assert "acme-server, " not in told
+        config.write_text(config.read_text() + section(tmp_path, server, "later"))
+        assert re.search("acme +later +new", status(config))
         assert "canary" not in (tmp_path / "daemon.log").read_text()
     finally:
         other.close()

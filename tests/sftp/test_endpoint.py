@@ -10,7 +10,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from daemon.sftp.codes import EndpointFault
+from daemon.sftp.codes import CODES, EndpointFault
 from daemon.sftp.connection import connect
 from daemon.sftp.endpoint import Endpoint
 from tests.sftp import openssh
@@ -161,6 +161,11 @@ def test_a_server_that_swallows_everything_is_told_to_be_silent(place: Place) ->
             connect(impatient, place.clock.monotonic).session.attributes(b"/inbox")
         assert caught.value.code in ("S-SFTP-SILENT", "S-SFTP-NO-SSH", "S-SFTP-CUT")
     proxy.close()
+
+
+def test_operators_are_told_of_each_code_what_to_look_at() -> None:
+    page = (Path(__file__).parents[2] / "docs/sftp.md").read_text()
+    assert [each.name for each in CODES if each.name.startswith("S-") and f"`{each.name}`" not in page] == []
 
 
 def test_a_server_without_sftp_is_told_apart(make_place: Callable[..., Place]) -> None:
