@@ -268,6 +268,7 @@ ELSEWHERE = {  # provoked where what they are about is tested; below `tests`
     "S-SFTP-ANSWER": "sftp/test_delivering.py",
     "S-SFTP-FOLDER": "reliability/test_sftp.py",
     **dict.fromkeys(("F-NAME", "F-SPECIAL", "S-SFTP-LISTING", "S-SFTP-TIDY"), "sftp/test_taking.py"),
+    "S-SFTP-REFUSALS": "sftp/test_hostile_servers.py",
     "S-SFTP-SPEECH": "sftp/test_protocol.py",
     **dict.fromkeys(
         (
