@@ -129,7 +129,7 @@ CODES: tuple[Code, ...] = (
         "error",
         "On {value} the folder {detail}.",
         "The folder in the configuration is missing there, or this user has no right to it.",
-        "Make it there, or mend `inbox`, `outbox` or `archive`. " + _HEALS,
+        "Make it there for the user to list, or mend `inbox`; set `kind` if the files lie in `inbox` itself. " + _HEALS,
     ),
     Code(
         "S-SFTP-LISTING",

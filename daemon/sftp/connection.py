@@ -84,19 +84,18 @@ class Connection:
 
 def connect(endpoint: Endpoint, monotonic: Callable[[], float]) -> Connection:
     """Reach the server, see that it is the right one, sign in. Raises EndpointFault."""
-    try:
-        return _connect(endpoint, monotonic)
-    except IncompatiblePeer as fault:
-        raise _tell_methods(endpoint, str(fault)) from fault
-
-
-def _connect(endpoint: Endpoint, monotonic: Callable[[], float]) -> Connection:
     allowed = find_host_keys(endpoint.config, endpoint.fault)
+    try:
+        return _connect(endpoint, allowed, monotonic)
+    except IncompatiblePeer as fault:
+        raise _tell_methods(endpoint, allowed, str(fault)) from fault
+
+
+def _connect(endpoint: Endpoint, allowed: Sequence[paramiko.PKey], monotonic: Callable[[], float]) -> Connection:
     with _opened(endpoint, [each.get_name() for each in allowed]) as (transport, sock):
         shown = transport.get_remote_server_key()
         if shown not in allowed:
-            detail = f"it shows the key {shown.get_name()} {shown.fingerprint}, not the one it is known by"
-            raise endpoint.fault("S-HOST-KEY", detail)
+            raise _tell_key(endpoint, shown, allowed)
         _sign_in(endpoint, transport)
         try:
             channel = transport.open_session(timeout=endpoint.patience)
@@ -161,7 +160,7 @@ def _reach(endpoint: Endpoint) -> _Socket:
     except socket.gaierror as fault:
         raise endpoint.fault("S-SFTP-NAME", fault.strerror) from fault
     except TimeoutError as fault:
-        raise endpoint.fault("S-SFTP-SILENT", "no connection within the time") from fault
+        raise endpoint.fault("S-SFTP-SILENT", f"no connection within {endpoint.patience:g} s") from fault
     except OSError as fault:
         raise endpoint.fault("S-SFTP-CONNECT", fault.strerror) from fault
     # the kernel gives up on a peer that acknowledges nothing: paramiko's own signs of life notice no silence
@@ -244,7 +243,13 @@ def _tell(endpoint: Endpoint, fault: BaseException, *, flooded: bool) -> Endpoin
     return endpoint.fault("S-SFTP-CUT", detail)
 
 
-def _tell_methods(endpoint: Endpoint, said: str) -> EndpointFault:
+def _tell_key(endpoint: Endpoint, shown: paramiko.PKey, allowed: Sequence[paramiko.PKey]) -> EndpointFault:
+    known = " or ".join(f"{each.get_name()} {each.fingerprint}" for each in allowed)
+    detail = f"it shows the key {shown.get_name()} {shown.fingerprint}, and is known by {known}"
+    return endpoint.fault("S-HOST-KEY", detail)
+
+
+def _tell_methods(endpoint: Endpoint, allowed: Sequence[paramiko.PKey], said: str) -> EndpointFault:
     """Nothing in common. If only the host key does not fit, the server is asked for any: it may just be another one."""
     if "ciphers" in said:
         return endpoint.fault("S-SFTP-WEAK", "ciphers")
@@ -253,6 +258,5 @@ def _tell_methods(endpoint: Endpoint, said: str) -> EndpointFault:
         with suppress(IncompatiblePeer), _opened(endpoint, None) as (transport, _):
             shown = transport.get_remote_server_key()
             transport.close()
-            detail = f"it shows the key {shown.get_name()} {shown.fingerprint}, not the one it is known by"
-            return endpoint.fault("S-HOST-KEY", detail)
+            return _tell_key(endpoint, shown, allowed)
     return endpoint.fault("S-SFTP-SHA1", {"kex": "key exchange", "macs": "MACs"}.get(what, what or "algorithms"))

@@ -100,6 +100,7 @@ class Delivering:
         self._store = store
         self._copies = copies
         self._outbox = os.fsencode((endpoint.config.outbox or "").rstrip("/"))
+        self._is_there = False
 
     def deliver(self, session: Session) -> int:
         """Put all answers that are due there; returns how many. Raises EndpointFault, Surroundings.
@@ -126,6 +127,17 @@ class Delivering:
         if refused:
             raise self._endpoint.fault("S-SFTP-ANSWER", f"{show(self._outbox)}: {refused}")
         return len(done)
+
+    def see_outbox(self, session: Session) -> None:
+        """Whether the outbox is there: a misspelt one is told before anything is due. Raises EndpointFault."""
+        if self._is_there:
+            return
+        try:
+            session.attributes(self._outbox or b"/")
+        except RemoteRefused as fault:
+            if fault.status == NO_SUCH_FILE:  # the one kind of no that leaves no doubt
+                raise self._endpoint.fault("S-SFTP-ANSWER", f"{show(self._outbox)}: {fault}") from fault
+        self._is_there = True
 
     def deliver_views(self, session: Session) -> None:
         """Put the views that have changed there. Raises EndpointFault, Surroundings."""

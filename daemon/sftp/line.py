@@ -124,6 +124,7 @@ class Line:
         self.owing = False
         if self._delivering:
             try:
+                self._delivering.see_outbox(connection.session)
                 self._delivering.deliver(connection.session)
                 if self._clock.monotonic() >= self._views_at:
                     self._delivering.deliver_views(connection.session)

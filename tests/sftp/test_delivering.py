@@ -124,6 +124,15 @@ def test_an_outbox_that_refuses_is_told_and_tried_again_later_and_others_are_not
     assert due.place.store.remotes.owing() == {"srv"}
 
 
+def test_an_outbox_that_is_not_there_is_told_before_anything_is_due(place: Place) -> None:
+    due = Due(place)
+    away = (place.remote / "outbox").rename(place.remote / "away")
+    with pytest.raises(EndpointFault, match="/outbox: no such file"):
+        due.delivering.see_outbox(due.session)
+    away.rename(place.remote / "outbox")
+    due.delivering.see_outbox(due.session)
+
+
 def test_the_endpoint_a_file_came_from_alone_gets_its_errors_and_each_that_names_them_those_of_others(
     place: Place,
 ) -> None:
