@@ -248,11 +248,25 @@ CODES: tuple[Code, ...] = (
         "Install the versions that requirements.txt names.",
     ),
     Code(
+        "S-BACKUP",
+        "error",
+        "Backup: {detail}.",
+        "The file named is no backup, is damaged or is in the way; or the database cannot be backed up like this.",
+        "Do what the sentence says; a backup that is damaged cannot be restored, take an older one.",
+    ),
+    Code(
+        "S-RUNNING",
+        "error",
+        "A daemon works with {detail}. Stop it first: systemctl stop tradepost.",
+        "A backup is restored, or the schema is changed, only while no daemon uses the database.",
+        "Stop every daemon of this installation, do it, start them again.",
+    ),
+    Code(
         "S-SCHEMA-OLD",
         "error",
-        "The database has schema {value}, this version needs {detail}. Run `tradepost db upgrade`, after a backup.",
+        "The database has schema {value}, this version needs {detail}. Run `tradepost db upgrade`.",
         "The program was upgraded, the database was not.",
-        "Stop the daemon, make a copy of data_dir, run `tradepost db upgrade`, start it.",
+        "Stop the daemon, run `tradepost db upgrade` (of SQLite it makes a backup first), start it.",
     ),
     Code(
         "S-SCHEMA-NEW",

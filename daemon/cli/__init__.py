@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
-from daemon.cli import command, setup, show, work
+from daemon.cli import command, keep, setup, show, work
 from daemon.cli.call import Call
 from daemon.errors import ConfigurationFault, Refused, Surroundings
 
@@ -61,7 +61,9 @@ app.command()(show.history)
 app.command()(show.processes)
 app.command()(show.codes)
 app.add_typer(database, name="db")
-database.command("upgrade")(setup.upgrade_database)
+database.command("upgrade")(keep.upgrade)
+app.command()(keep.backup)
+app.command()(keep.restore)
 
 
 def main() -> None:

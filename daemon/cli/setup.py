@@ -1,4 +1,4 @@
-"""Commands that set an installation up: init, check, account add, account list, db upgrade."""
+"""Commands that set an installation up: init, check, account add, account list."""
 
 import json
 import shlex
@@ -110,10 +110,3 @@ def list_accounts(context: typer.Context) -> None:
     ]
     empty = "No account yet: tradepost account add NAME"
     print_rows(rows, ("account", "name", "mode", "folder"), as_json=asked.json, empty=empty)
-
-
-def upgrade_database(context: typer.Context) -> None:
-    """Bring the database to the schema of this version. Make a backup first."""
-    with call.of(context).store(upgrade=True) as (_, store):
-        store.upgrade()
-    typer.echo("The database has the schema of this version.", err=True)

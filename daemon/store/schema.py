@@ -24,28 +24,38 @@ class Schema:
 
     def prepare(self) -> None:
         """Make the schema in an empty database. Raises Surroundings when what is there is of another version."""
-        newest = ScriptDirectory.from_config(self.config).get_current_head()
+        found, newest = self.find()
+        if found == newest:
+            return
+        if found is not None:
+            self._check_known(found, newest)
+            raise Surroundings("S-SCHEMA-OLD", sentence("S-SCHEMA-OLD", found, newest))
+        self.upgrade()
+
+    def find(self) -> tuple[str | None, str]:
+        """The version of the database, None of an empty one, and the one that is needed. Raises Surroundings."""
+        newest = ScriptDirectory.from_config(self.config).get_current_head() or ""
         try:
             with self.engine.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
-                empty = not inspect(connection).get_table_names()
+                is_empty = not inspect(connection).get_table_names()
         except exc.DBAPIError as fault:
             raise Surroundings("S-DATABASE", sentence("S-DATABASE", detail=fault.orig)) from fault
-        if found == newest:
-            return
-        if empty:
-            self.upgrade()
-        elif found in {script.revision for script in ScriptDirectory.from_config(self.config).walk_revisions()}:
-            raise Surroundings("S-SCHEMA-OLD", sentence("S-SCHEMA-OLD", found, newest))
-        else:
-            raise Surroundings("S-SCHEMA-NEW", sentence("S-SCHEMA-NEW", found, newest))
+        return found if found or is_empty else "", newest
 
     def upgrade(self) -> None:
-        """Run the migrations that are missing, each in one transaction."""
+        """Run the migrations that are missing, all in one transaction. Raises Surroundings."""
+        found, newest = self.find()
+        if found is not None:
+            self._check_known(found, newest)
         with self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":  # two daemons may find the same empty database
                 connection.exec_driver_sql(f"select pg_advisory_xact_lock({LOCK})")
             self._run(connection)
+
+    def _check_known(self, found: str, newest: str) -> None:
+        if found not in {script.revision for script in ScriptDirectory.from_config(self.config).walk_revisions()}:
+            raise Surroundings("S-SCHEMA-NEW", sentence("S-SCHEMA-NEW", found, newest))
 
     def _run(self, connection: Connection) -> None:
         self.config.attributes["connection"] = connection

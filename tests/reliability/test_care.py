@@ -1,5 +1,8 @@
 """Retention and backups while a daemon works, and deaths in the middle of them."""
 
+import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pysqlite3 as sqlite3
@@ -7,7 +10,7 @@ import pytest
 
 from tests.factories import read_csv
 from tests.reliability.ageing import age
-from tests.reliability.daemons import Daemon, write_config
+from tests.reliability.daemons import Daemon, count_done, wait_until, write_config
 from tests.reliability.faults import can_trace, trace
 from tests.reliability.ledger import Ledger
 
@@ -70,3 +73,64 @@ def test_deaths_in_the_middle_leave_nothing_half_forgotten(tmp_path: Path, death
     waiting.rename(tmp_path / "drop/acme/inbox/catalog" / ledger.drops[0].name)
     assert Daemon(config, "--once").wait() == 0
     assert find_faults(tmp_path, ledger, ids) == []
+
+
+def command(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`tradepost` with this configuration."""
+    return subprocess.run(
+        [sys.executable, "-m", "daemon.cli", "--config", str(config), *words], capture_output=True, text=True
+    )
+
+
+def shown(root: Path, account: str) -> list[str]:
+    """The files that an account's history says are done."""
+    path = root / "drop" / account / "outbox/history/uploads.csv"
+    return [line["file_name"] for line in read_csv(path) if line["state"] == "done"] if path.exists() else []
+
+
+def test_a_backup_while_files_flow_is_restored_and_what_came_later_is_read_again(tmp_path: Path) -> None:
+    config = write_config(tmp_path, settle="10ms")
+    ledger, chance = Ledger(tmp_path / "drop", 11), random.Random(3)  # noqa: S311
+    daemon = Daemon(config)
+    wait_until(daemon.is_ready, 30, "the start")
+    for number in range(16):
+        ledger.drop(chance.choice(ledger.accounts), chance.choice((3, 40, 2_000)))
+        if number in (6, 9):
+            wait_until(lambda: count_done(config) > 2, what="some work")
+            said = command(config, "backup", str(tmp_path / f"{number}.tar"))
+            assert said.returncode == 0, said.stderr
+    refused = command(config, "restore", str(tmp_path / "6.tar"))
+    assert (refused.returncode, "S-RUNNING" in refused.stderr) == (1, True)
+    wait_until(lambda: sum(len(shown(tmp_path, name)) for name in ledger.accounts) == 16, what="all of it")
+    daemon.kill()  # the disk with the database is gone now, the one with the files is not
+    for number in (9, 6):
+        for path in (tmp_path / "data").glob("tradepost.db*"):
+            path.unlink()
+        said = command(config, "restore", str(tmp_path / f"{number}.tar"))
+        assert said.returncode == 0, said.stderr
+        assert "read again after the start" in said.stdout
+        assert Daemon(config, "--once").wait() == 0
+        assert ledger.find_faults(tmp_path / "data") == []
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is not there or may not trace")
+@pytest.mark.parametrize("struck", ["link 1", "rename 1", "fsync 1", "fsync 2", "pwrite64 9"])
+def test_a_restore_that_dies_leaves_a_whole_database_and_can_be_repeated(tmp_path: Path, struck: str) -> None:
+    config = write_config(tmp_path, ("acme",), settle="10ms")
+    ledger = Ledger(tmp_path / "drop", 4, ("acme",))
+    ledger.drop("acme", 30)
+    assert Daemon(config, "--once").wait() == 0
+    assert command(config, "backup", str(tmp_path / "a.tar")).returncode == 0
+    ledger.drop("acme", 30)
+    assert Daemon(config, "--once").wait() == 0
+    call, when = struck.split()
+    inject = ("-e", f"inject={call}:signal=KILL:when={when}")
+    program = [sys.executable, "-m", "daemon.cli", "--config", str(config), "restore", str(tmp_path / "a.tar")]
+    died = subprocess.run([*trace(config, call, *inject), *program], capture_output=True, text=True)
+    assert died.returncode not in (0, 1), "nobody was struck"
+    assert Daemon(config, "--once").wait() == 0  # with the old one or the new one
+    assert ledger.find_faults(tmp_path / "data") == []
+    said = command(config, "restore", str(tmp_path / "a.tar"))
+    assert said.returncode == 0, said.stderr
+    assert Daemon(config, "--once").wait() == 0
+    assert ledger.find_faults(tmp_path / "data") == []
