@@ -296,6 +296,7 @@ ELSEWHERE = {  # provoked where what they are about is tested; below `tests`
         ("C-MAPPING", "C-NO-ROW-DONE", "C-PROCESS-DONE", "C-UNKNOWN-PROCESS", "S-CANCELLED"), "daemon/test_cli.py"
     ),
     "S-SECRETS": "daemon/test_secrets.py",
+    **dict.fromkeys(("S-BACKUP", "S-RUNNING"), "daemon/test_backup.py"),
 }
 LATER = {"D-DRIVER", "D-IN-DOUBT", "D-RATE", "D-SKU-AMBIGUOUS"}  # told by connections, which drivers wait for
 
