@@ -1,4 +1,4 @@
-"""Writes the views: the latest uploads, those of each month, the processes, and what waits in the inboxes."""
+"""Writes the views: the latest uploads, those of each month, the processes, what waits in the inboxes, and the page."""
 
 import csv
 import io
@@ -6,17 +6,18 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from daemon import waits
+from daemon import page, waits
 from daemon.accounts import Account
 from daemon.clock import Clock
 from daemon.errors import Surroundings
 from daemon.model import View
 from daemon.store import Store, connections, listing, offers
 from daemon.store.uploads import HISTORY
-from daemon.store.views import CONNECTIONS, INBOX, LISTINGS, PROCESSES
+from daemon.store.views import CONNECTIONS, INBOX, LISTINGS, PAGE, PROCESSES
 from daemon.trouble import Trouble
 from daemon.waits import Waits
 
@@ -100,11 +101,16 @@ class History(threading.Thread):
         own = account.as_set(*self.store.commands.own(account.name))
         with account.folders.outgoing() as batch:
             for view in views:
-                batch.write_view(view.path, [self._render(view, own.config.delimiter)])
+                batch.write_view(view.path, [self._render(view, own)])
         self.store.views_written(views)
         return (self.clock.monotonic() - start) / len(views)
 
-    def _render(self, view: View, delimiter: str) -> bytes:
+    def _render(self, view: View, own: Account) -> bytes:
+        delimiter = own.config.delimiter
+        if view.path == PAGE:
+            now = self.clock.now()
+            standing = self.store.standing(own.name, page.day_bounds(now, ZoneInfo(own.config.timezone)))
+            return page.render(own, standing, self.waits.rows(own.name), now)
         if view.path == INBOX:
             return render(self.waits.rows(view.account), delimiter, waits.COLUMNS)
         return render(self.store.view_rows(view), delimiter, _COLUMNS.get(view.path, HISTORY))

@@ -172,6 +172,8 @@ class Store(Holds, Shown, Stock):
                 counts.ignored, counts.rows = counts.ignored + lost, counts.rows + lost
             if block.number == 1 and counts.rows < total:  # there is something to see before the end
                 views.mark_history(connection, {(claim.account_id, claim.received_at)})
+            elif block.number > 1:
+                views.mark_page(connection, [claim.account_id])
             return processes.count(connection, claim, counts, block.faults, block.number)
 
         return self.database.write_block(work, block.path if filled else "")

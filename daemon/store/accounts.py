@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.store.tables import account, item, process, upload
+from daemon.store.views import mark_page
 
 DAY = 86_400_000_000  # microseconds
 VERSION = "(select items_version + 1 from account where id = :account)"  # what the items of this transaction get
@@ -33,6 +34,7 @@ def put(connection: Connection, site: str, names: Sequence[str]) -> dict[str, in
     connection.execute(
         update(process).where(process.c.account_id.in_(moved), process.c.state != "done").values(site=site)
     )
+    mark_page(connection, [row.id for row in rows])  # it is there before the first file, and anew after an upgrade
     return {row.name: row.id for row in rows}
 
 

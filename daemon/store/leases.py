@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from daemon.model import SMALL, Claim
 from daemon.store.tables import account, process, upload
+from daemon.store.views import PROCESSES, mark, mark_page
 
 LEASE = 60_000_000  # microseconds; renewed every ten seconds
 RUN = 50  # so many small files of one lane are claimed at once …
@@ -24,7 +25,7 @@ HELD = and_(
 
 
 DUE = (
-    select(process.c.id, process.c.kind, process.c.lane, process.c.seq, process.c.weight)
+    select(process.c.id, process.c.kind, process.c.account_id, process.c.lane, process.c.seq, process.c.weight)
     .where(
         or_(process.c.state == "queued", process.c.state == "waiting"),
         process.c.run_at <= bindparam("now"),
@@ -57,6 +58,7 @@ def claim(connection: Connection, me: str, own: Sequence[int], below: int, now: 
     }
     connection.execute(update(process).where(process.c.id.in_(ids)).values(**values))
     connection.execute(update(process).where(process.c.id == head.id).values(state="running"))
+    mark_page(connection, [head.account_id])
     return _read_claims(connection, ids)
 
 
@@ -150,6 +152,7 @@ def release(
             values |= {"state": "waiting" if pause else "queued", "run_at": now + pause, "message": message or None}
             values |= {"strikes": row.strikes + 1} if strike else {}
         connection.execute(update(process).where(process.c.id == held.id).values(**values))
+    mark(connection, {held.account_id for held in claims}, PROCESSES)
 
 
 def take_over(connection: Connection, dead: Sequence[str], now: int) -> int:

@@ -16,7 +16,7 @@ COLUMNS = (
 KEPT = 30 * 86_400_000_000  # microseconds
 LATEST = 10_000
 
-_QUERY = (
+QUERY = (
     select(
         process.c.id.label("process_id"),
         process.c.kind,
@@ -40,11 +40,11 @@ _QUERY = (
 
 def list_processes(connection: Connection, account_name: str | None, limit: int, now: int) -> list[dict[str, Any]]:
     """The latest processes of the last 30 days (of one account, or of all), newest last, with their account."""
-    query = _QUERY.where(process.c.created_at >= now - KEPT)
+    query = QUERY.where(process.c.created_at >= now - KEPT)
     if account_name is not None:
         query = query.where(account.c.name == account_name)
     rows = connection.execute(query.order_by(process.c.created_at.desc(), process.c.id.desc()).limit(limit)).all()
-    return [_show(row) for row in reversed(rows)]
+    return [show(row) for row in reversed(rows)]
 
 
 def iterate_view(connection: Connection, account_name: str, now: int) -> Iterator[Sequence[Any]]:
@@ -55,7 +55,7 @@ def iterate_view(connection: Connection, account_name: str, now: int) -> Iterato
 
 def find(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """These processes by id."""
-    return {row.process_id: _show(row) for row in connection.execute(_QUERY.where(process.c.id.in_(list(ids))))}
+    return {row.process_id: show(row) for row in connection.execute(QUERY.where(process.c.id.in_(list(ids))))}
 
 
 def stop(connection: Connection, process_id: str) -> None:
@@ -65,7 +65,8 @@ def stop(connection: Connection, process_id: str) -> None:
     mark(connection, [row.account_id], PROCESSES)
 
 
-def _show(row: Any) -> dict[str, Any]:
+def show(row: Any) -> dict[str, Any]:
+    """A row of QUERY with the names of COLUMNS, and its account."""
     shown = {name: getattr(row, name) for name in COLUMNS if name != "target"} | {"account": row.account}
     args = json.loads(row.args)
     shown["target"] = row.file_name if row.file_name is not None else args.get("target") or args.get("upload_id", "")

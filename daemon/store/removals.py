@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from daemon.messages import Block
 from daemon.model import Claim, Counts
 from daemon.store import accounts, changes, connections, processes, schedule, translations, uploads
+from daemon.store.views import mark_page
 
 BATCH = 40_000  # items in one transaction, while small writes wait
 FEW = 3  # are never held, unless they are all there is
@@ -230,7 +231,8 @@ def set_state(connection: Connection, upload_id: str, old: str, new: str) -> boo
 def lapse(connection: Connection, before: int) -> None:
     """What has been held since before that moment lapses; what a cancelled or failed process left is given up."""
     connection.execute(_ABANDONED)
-    connection.execute(text("update removal set state = 'lapsed' where state = 'held' and since < :b"), {"b": before})
+    lapsed = "update removal set state = 'lapsed' where state = 'held' and since < :b returning account_id"
+    mark_page(connection, set(connection.scalars(text(lapsed), {"b": before})))
 
 
 def sweep(connection: Connection) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.clock import Clock
 from daemon.model import View
-from daemon.store import connections, listing, offers, uploads, views
+from daemon.store import connections, listing, offers, standing, uploads, views
 
 if TYPE_CHECKING:
     from daemon.store import Database
@@ -35,6 +35,11 @@ class Shown:
                 yield from _OF_CONNECTIONS[view.path](connection, view.account)
                 return
             yield from uploads.iterate_view(connection, view.account, view.path)
+
+    def standing(self, account: str, bounds: Sequence[int]) -> standing.Standing:
+        """What the account's page shows; `bounds`: the starts of the days that are counted, and the end of the last."""
+        with self.database.read() as connection:
+            return standing.read(connection, account, bounds)
 
     def views_written(self, written: Sequence[View]) -> None:
         """These views show what was known when they were listed."""

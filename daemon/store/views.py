@@ -15,6 +15,7 @@ PROCESSES = "reports/processes.csv"
 INBOX = "reports/inbox.csv"
 CONNECTIONS = "reports/connections.csv"
 LISTINGS = "reports/listings.csv"
+PAGE = "status.html"  # shows something of every other view
 
 
 _MARK: dict[str, Any] = {
@@ -57,8 +58,14 @@ def mark(connection: Connection, account_ids: Iterable[int], path: str) -> None:
     _mark(connection, {(account_id, path) for account_id in account_ids})
 
 
+def mark_page(connection: Connection, account_ids: Iterable[int]) -> None:
+    """The pages of these accounts show something that no other view does, or does so often."""
+    _mark(connection, {(account_id, PAGE) for account_id in account_ids})
+
+
 def _mark(connection: Connection, paths: set[tuple[int, str]]) -> None:
     if paths:
+        paths = paths | {(account_id, PAGE) for account_id, _ in paths}
         statement = _MARK[connection.dialect.name]
         connection.execute(statement, [{"account_id": account_id, "path": path} for account_id, path in sorted(paths)])
 
