@@ -12,10 +12,12 @@ _TOP, _HEIGHT, _LOW, _DEPTH = 30, 120, 196, 50  # where the two panels begin, an
 _BASE = _LOW + _DEPTH
 _SVG = """\
 <figure>
-<svg viewBox="0 0 {} {}" role="img" aria-labelledby="chart-title chart-text">
+<svg viewBox="0 0 {} {}" role="img" aria-labelledby="chart-title" aria-describedby="chart-text">
 <title id="chart-title">Rows accepted and rejected a day</title>
 <desc id="chart-text">{}</desc>
+<g aria-hidden="true">
 {}
+</g>
 </svg>
 </figure>
 <details>

@@ -78,6 +78,8 @@ def moment(microseconds: int | None, zone: tzinfo) -> Html:
 
 def _reveal(text: str) -> str:
     """What steers, hides or piles up becomes visible as `\\u202e`; line ends and tabs are blanks."""
+    if text.isascii() and text.isprintable():  # most are
+        return text
     parts, marks = [], 0
     for sign in text:
         kind = unicodedata.category(sign)

@@ -17,6 +17,7 @@ from daemon.sftp.protocol import NO_SUCH_FILE, RemoteRefused, Session
 from daemon.sftp.transfer import publish
 from daemon.store import Store
 from daemon.store.remotes import Delivery
+from daemon.store.views import PAGE
 
 OWN = ("errors", "results")  # these go to the server that the file came from, and to no other
 VIEWS = ("history", "reports")
@@ -144,7 +145,7 @@ class Delivering:
         sent = self._store.remotes.views_sent(self._endpoint.name)
         for path in self._views():
             folder, _, name = path.rpartition("/")
-            places = [b"outbox", *map(os.fsencode, folder.split("/"))]
+            places = [b"outbox", *map(os.fsencode, filter(None, folder.split("/")))]
             root = self._endpoint.account.folders.root
             with suppress(OSError), disk.opened(root, *places) as above, disk.reading(os.fsencode(name), above) as file:
                 with os.fdopen(os.dup(file), "rb") as content:
@@ -157,7 +158,7 @@ class Delivering:
                     self._store.remotes.view_sent(self._endpoint.name, self._endpoint.account.name, path, sha256)
 
     def _views(self) -> list[str]:
-        found: list[str] = []
+        found = [PAGE] if set(VIEWS) <= set(self._endpoint.config.send) else []  # it shows something of both
         for kind in VIEWS:
             if kind in self._endpoint.config.send:
                 root = self._endpoint.account.folders.root

@@ -34,7 +34,7 @@ class Browser:
         """One call of the protocol; what it answers."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
-        if self._session:
+        if self._session and not method.startswith("Browser."):
             message["sessionId"] = self._session
         os.write(self._to, json.dumps(message).encode() + b"\0")
         while True:
@@ -84,6 +84,10 @@ class Browser:
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def keep_downloads(self, folder: Path) -> None:
+        """From now on what is not shown is kept here, under a name that its event tells."""
+        self.call("Browser.setDownloadBehavior", behavior="allowAndName", downloadPath=str(folder), eventsEnabled=True)
 
     def photograph(self, file: Path) -> None:
         """A picture of the whole page."""

@@ -94,7 +94,11 @@ def make_busy() -> Standing:
         make_upload(2, "stock-2026-09-21T1330.csv", "ok", rows=5_012, updated=318, unchanged=4_694),
         make_upload(
             *(3, "Herbstkatalog 2026 (endgültig).xlsx", "partial"),
-            **{"rows": 1_204, "created": 180, "updated": 1_001, "rejected": 23, "warnings": 4},
+            rows=1_204,
+            created=180,
+            updated=1_001,
+            rejected=23,
+            warnings=4,
             code="F-PARTIAL",
             message=error,
         ),

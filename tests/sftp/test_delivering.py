@@ -100,6 +100,18 @@ def test_views_are_put_when_they_have_changed_over_older_ones_of_the_same_size(o
     assert due.everything() == []  # nothing has changed: it is not put again
 
 
+def test_the_page_goes_to_who_gets_everything_that_it_shows(place: Place) -> None:
+    outbox = place.root / "drop/acme/outbox"
+    for path in ("status.html", "history/uploads.csv", "reports/processes.csv"):
+        (outbox / path).write_text(path)
+    session = place.connect().session
+    for send in (["history"], ["reports"], ["history", "reports"]):
+        endpoint = place.endpoint(outbox="/outbox", send=send)
+        Delivering(endpoint, place.store, Copies(place.root / "data")).deliver_views(session)
+        assert (place.remote / "outbox/status.html").exists() == (len(send) == 2)
+    assert (place.remote / "outbox/status.html").read_text() == "status.html"
+
+
 class NoRename(asyncssh.SFTPServer):
     """A user who may write and not rename."""
 

@@ -139,7 +139,7 @@ def test_settling_stages_answers_and_finishing_makes_the_line_done(ready: Store,
     assert ready.uploads()[0]["state"] == "done"
     month = month_of(clock.now())
     seen = {view.path for view in ready.views_behind()}
-    assert seen == {"history/uploads.csv", f"history/{month}.csv", "reports/processes.csv"}
+    assert seen == {"history/uploads.csv", f"history/{month}.csv", "reports/processes.csv", "status.html"}
 
 
 def test_a_view_that_changed_while_it_was_written_stays_behind(ready: Store) -> None:
