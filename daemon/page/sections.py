@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from daemon.page.marking import Html, fill, join, link, moment, name, number, safe, say, size
 from daemon.page.tables import Column, table
-from daemon.store.standing import LATEST, Link, Standing
+from daemon.store.standing import LATEST, Standing
 
 _MESSAGE = 400  # characters of a message; more of them stand in the history
 _WORD = 24  # of a word of ours, which is not broken
@@ -39,6 +39,7 @@ _FILES = {
     "result": "Results",
     "mapping": "Mapping to fill in",
 }
+_REFUSED, _ALL_LINKS = "reports/listings.csv", "reports/connections.csv"
 _CHANGES = ("created", "updated", "unchanged", "deleted", "ignored", "withdrawn")
 _NO_LINKS = Html(
     "<p>There is no connection to a marketplace yet. To create one, drop a command file with a row"
@@ -101,7 +102,7 @@ def summarise(sections: Sequence[Section]) -> Html:
     return fill('<nav aria-label="Summary">\n<ul class="tiles">\n{}\n</ul>\n</nav>', join("\n", tiles))
 
 
-def _make_connections(links: Sequence[Link], zone: tzinfo) -> Section:
+def _make_connections(links: Sequence[Mapping[str, Any]], zone: tzinfo) -> Section:
     if not links:
         return Section("connections", "Connections", Html("none"), "plain", _NO_LINKS)
     working = sum(_works(each) for each in links)
@@ -111,38 +112,43 @@ def _make_connections(links: Sequence[Link], zone: tzinfo) -> Section:
     ]
     rows = [
         [
-            name(each.name),
+            name(each["name"]),
             fill('<span class="light {}">{}</span>', *_light(each)),
             _describe_link(each, zone),
-            safe(each.driver, _WORD),
-            moment(each.last_sync, zone),
-            moment(each.next_sync, zone),
-            number(each.refused) if not each.refused else link("reports/listings.csv", number(each.refused)),
+            safe(each["driver"], _WORD),
+            moment(each["last_sync"], zone),
+            moment(each["next_sync"], zone),
+            link(_REFUSED, number(each["listings_refused"])) if each["listings_refused"] else Html("0"),
         ]
-        for each in links
+        for each in sorted(links, key=lambda each: _light(each)[0] != "no")[:LATEST]
     ]
-    active = sum(each.active for each in links)
+    active = sum(each["status"] == "active" for each in links)
     figure = fill("{} of {} work", number(working), number(active)) if active else Html("all switched off")
-    body = table("Your connections to marketplaces", columns, rows)
+    more = fill("\n<p>Up to {}, those that do not work first; all: {}.</p>", LATEST, link(_ALL_LINKS, _ALL_LINKS))
+    body = fill("{}{}", table("Your connections to marketplaces", columns, rows), more)
     return Section("connections", "Connections", figure, "good" if working == active else "bad", body)
 
 
-def _works(each: Link) -> bool:
-    return each.active and each.state == "ok"
+def _works(each: Mapping[str, Any]) -> bool:
+    return bool(each["status"] == "active" and each["state"] == "ok")
 
 
-def _light(each: Link) -> tuple[str, str]:
-    return ("yes", "yes") if _works(each) else ("no" if each.active else "off", "no")
+def _light(each: Mapping[str, Any]) -> tuple[str, str]:
+    return ("yes", "yes") if _works(each) else ("no" if each["status"] == "active" else "off", "no")
 
 
-def _describe_link(each: Link, zone: tzinfo) -> Html:
-    if not each.active and each.state != "deleting":
-        return Html("Switched off")
-    if each.state == "ok":
-        return fill("ok since {}", moment(each.since, zone))
-    told = _STATES.get(each.state, "")
-    reason = fill(" {}", say(each.reason, _MESSAGE)) if each.reason else Html("")
-    return fill("<strong>{}</strong> since {}. {}{}", safe(each.state, _WORD), moment(each.since, zone), told, reason)
+def _describe_link(each: Mapping[str, Any], zone: tzinfo) -> Html:
+    """Its state, since when, and why."""
+    if each["status"] != "active" and each["state"] != "deleting":
+        return Html("Switched off.")
+    state, since, failed = each["state"], moment(each["since"], zone), each["orders_errors"]
+    told = fill("{} failed in a row. ", number(failed)) if failed else Html("")
+    reason = say(each["reason"], _MESSAGE)
+    if state == "ok":
+        return fill("ok since {}. {}{}", since, told, reason)
+    return fill(
+        "<strong>{}</strong> since {}. {} {}{}", safe(state, _WORD), since, _STATES.get(state, ""), told, reason
+    )
 
 
 def _make_running(standing: Standing, zone: tzinfo) -> Section:

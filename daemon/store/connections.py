@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from daemon.store import accounts
 from daemon.store.connection_tables import connection as link_table
-from daemon.store.connection_tables import listing, schedule
+from daemon.store.connection_tables import schedule
 from daemon.store.tables import account
 from daemon.store.views import CONNECTIONS, mark
 from daemon.trade import Seller
@@ -129,10 +129,14 @@ def has_any(connection: Connection, account_id: int) -> bool:
     return connection.execute(_ANY, {"owner": account_id}).first() is not None
 
 
+# SQLite would rather go through all listings than through the index of the refused ones
+_COUNT_REFUSED = "(select count(*) from listing {} where connection_id = connection.id and refused <> '')"
+
+
 def list_shown(connection: Connection, account_name: str | None) -> list[dict[str, Any]]:
     """The connections of an account (None: of all) as people see them, by name."""
     due = select(func.min(schedule.c.due)).where(schedule.c.connection_id == link_table.c.id, schedule.c.what == "all")
-    refused = select(func.count()).where(listing.c.connection_id == link_table.c.id, listing.c.refused != "")
+    refused = _COUNT_REFUSED.format("indexed by listings_refused" if connection.dialect.name == "sqlite" else "")
     query = select(
         account.c.name.label("account"),
         link_table.c.id.label("connection_id"),
@@ -140,7 +144,7 @@ def list_shown(connection: Connection, account_name: str | None) -> list[dict[st
         link_table.c.last_sync,
         due.scalar_subquery().label("next_sync"),
         link_table.c.failures.label("orders_errors"),
-        refused.scalar_subquery().label("listings_refused"),
+        literal_column(refused).label("listings_refused"),
     ).join(account, account.c.id == link_table.c.account_id)
     query = query.where(link_table.c.status != "deleted")
     if account_name is not None:

@@ -6,25 +6,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text
 
-from daemon.store import accounts, listing
+from daemon.store import accounts, connections, listing
 from daemon.store.tables import answer, process, removal, upload
 from daemon.store.uploads import COLUMNS
 
 LATEST = 50  # lines of each list; the views beside the page have the others
-
-
-class Link(NamedTuple):
-    """A connection as people see it. Times are UTC microseconds."""
-
-    name: str
-    driver: str
-    active: bool  # the account's own switch
-    state: str  # ok needs_reauth failing paused deleting
-    reason: str
-    since: int | None
-    last_sync: int | None
-    next_sync: int | None
-    refused: int  # listings that the marketplace does not take now
 
 
 class Day(NamedTuple):
@@ -39,7 +25,7 @@ class Day(NamedTuple):
 class Standing(NamedTuple):
     """Everything the page shows that the store knows. Rows are as in the views, with the same names."""
 
-    links: Sequence[Link]
+    links: Sequence[dict[str, Any]]  # connections, by name
     uploads: Sequence[dict[str, Any]]  # the latest, newest first
     held: Sequence[dict[str, Any]]  # uploads whose removals wait for somebody's word, newest first
     answers: dict[str, list[str]]  # paths below the outbox, by the id of their upload
@@ -95,7 +81,7 @@ def read(connection: Connection, account_name: str, bounds: Sequence[int]) -> St
     for process_id, path in connection.execute(_ANSWERS, {"ids": [each["upload_id"] for each in (*uploads, *held)]}):
         answers.setdefault(process_id, []).append(path)
     return Standing(
-        links=(),  # connections are built by another part
+        links=connections.list_shown(connection, account_name),
         uploads=uploads,
         held=held,
         answers=answers,

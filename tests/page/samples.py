@@ -10,7 +10,7 @@ from daemon.config import AccountConfig
 from daemon.folders import AccountFolders
 from daemon.messages import Limits
 from daemon.page import day_bounds
-from daemon.store.standing import Day, Link, Standing
+from daemon.store.standing import Day, Standing
 from daemon.store.uploads import HISTORY
 
 NOW = 1_790_000_000_000_000  # 2026-09-21 14:13:20 UTC
@@ -58,6 +58,19 @@ def make_process(target: str, state: str, **given: Any) -> dict[str, Any]:
     return {**line, "created_at": NOW - 3 * MINUTE, **given}
 
 
+def make_link(name: str, driver: str, **given: Any) -> dict[str, Any]:
+    """A connection that works."""
+    line = {"name": name, "driver": driver, "status": "active", "state": "ok", "reason": "", "since": NOW}
+    return {
+        **line,
+        "last_sync": NOW - 4 * MINUTE,
+        "next_sync": None,
+        "orders_errors": 0,
+        "listings_refused": 0,
+        **given,
+    }
+
+
 def make_days(*counts: tuple[int, int, int]) -> list[Day]:
     """The last days in Berlin: uploads, rows accepted and rejected, the last being today; none before."""
     bounds = day_bounds(NOW, ZoneInfo("Europe/Berlin"))
@@ -69,14 +82,17 @@ def make_busy() -> Standing:
     """An account on an ordinary day."""
     ok = NOW - 86_400_000_000 * 12
     links = [
-        Link("shop-eu", "shopify", True, "ok", "", ok, NOW - 4 * MINUTE, NOW + 11 * MINUTE, 0),
-        Link("shop-us", "shopify", True, "ok", "", ok, NOW - 9 * MINUTE, NOW + 6 * MINUTE, 12),
-        Link(
-            *("outlet", "shopware6", True, "needs_reauth"),
-            "The server answered 401: the access key was revoked. (D-CREDENTIALS)",
-            *(NOW - 190 * MINUTE, NOW - 205 * MINUTE, None, 0),
+        make_link("shop-eu", "shopify", since=ok, next_sync=NOW + 11 * MINUTE),
+        make_link("shop-us", "shopify", since=ok, next_sync=NOW + 6 * MINUTE, listings_refused=12),
+        make_link(
+            *("outlet", "shopware6"),
+            state="needs_reauth",
+            reason="The server answered 401: the access key was revoked. (D-CREDENTIALS)",
+            since=NOW - 190 * MINUTE,
+            last_sync=NOW - 205 * MINUTE,
+            orders_errors=2,
         ),
-        Link("old-shop", "threedcart", False, "ok", "", ok, NOW - 86_400_000_000 * 40, None, 0),
+        make_link("old-shop", "threedcart", status="inactive", last_sync=NOW - 86_400_000_000 * 40),
     ]
     error = "Some rows were rejected; they stand in the error file with what is wrong with each."
     held = make_upload(
@@ -138,7 +154,9 @@ def make_hostile() -> Standing:
         for number, harm in enumerate(HARM)
     ]
     answers = {upload["upload_id"]: [f"errors/{harm}.errors.csv"] for upload, harm in zip(uploads, HARM, strict=True)}
-    links = [Link(harm, harm, True, harm, harm, None, 0, NOW * 2, 10**9) for harm in HARM]
+    links = [
+        make_link(harm, harm, state=harm, reason=harm, since=None, last_sync=0, listings_refused=10**9) for harm in HARM
+    ]
     processes = [
         make_process(harm, ("running", harm)[number % 2], kind=harm, message=harm, progress=7, total=5)
         for number, harm in enumerate(HARM)

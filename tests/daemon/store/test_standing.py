@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, insert
 
 from daemon.model import Answer, End
-from daemon.store import Store, standing
+from daemon.store import Store, connections, standing
+from daemon.store.connection_tables import listing
 from daemon.store.standing import LATEST
 from daemon.store.views import PAGE
 from tests.clock import FakeClock
 from tests.factories import COLUMNS, make_block, make_process
 
+SELLER = '{"id": "1", "name": "Shop", "currency": "EUR", "tax_included": true}'
 DAY = 86_400_000_000
 
 
@@ -89,7 +92,7 @@ def test_it_shows_the_latest_uploads_with_their_answers_and_nobody_elses(ready: 
     ]
     assert shown.answers == {f"{1:026d}": ["errors/1.errors.csv", "errors/1.warnings.csv"]}
     assert [(each["target"], each["state"]) for each in shown.processes] == [("file3.csv", "queued")]
-    assert (shown.open, shown.links, shown.held) == (1, (), [])
+    assert (shown.open, shown.links, shown.held) == (1, [], [])
 
 
 def test_rows_are_counted_by_the_day_in_which_their_upload_was_received(ready: Store, clock: FakeClock) -> None:
@@ -157,3 +160,23 @@ def count_steps(store: Store, start: int) -> int:
         standing.read(connection, "acme", [start, start + DAY, start + 2 * DAY])
         raw.set_progress_handler(None, 100)
     return steps
+
+
+def test_connections_are_shown_by_name_with_what_is_refused_there(ready: Store) -> None:
+    def work(connection: Connection) -> None:
+        for number, name in ((1, "b-shop"), (2, "A-shop")):
+            given = {"id": f"{number:026d}", "name": name, "driver": "shopify", "credentials": "", "seller": SELLER}
+            connections.put(connection, "acme", 5, given | {"settings": "{}", "every": "15m"})
+        for sku, refused in (("1", ""), ("2", "{}"), ("3", "{}")):
+            row = {"connection_id": f"{1:026d}", "sku": sku, "remote_id": sku, "refused": refused}
+            connection.execute(insert(listing), row)
+
+    write_pages(ready)
+    ready.database.write(work)
+    assert marked(ready) == {"acme"}
+    shown = ready.standing("acme", [0, 1]).links
+    assert [(each["name"], each["state"], each["listings_refused"]) for each in shown] == [
+        ("A-shop", "ok", 0),
+        ("b-shop", "ok", 2),
+    ]
+    assert ready.standing("nordwind", [0, 1]).links == []
