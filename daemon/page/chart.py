@@ -7,7 +7,7 @@ from daemon.page.marking import Html, fill, join, number
 from daemon.page.tables import Column, table
 from daemon.store.standing import Day
 
-_WIDTH, _LEFT = 760, 64
+_WIDTH, _LEFT = 760, 72
 _TOP, _HEIGHT, _LOW, _DEPTH = 30, 120, 196, 50  # where the two panels begin, and how high they are
 _BASE = _LOW + _DEPTH
 _SVG = """\
