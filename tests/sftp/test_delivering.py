@@ -101,10 +101,9 @@ def test_views_are_put_when_they_have_changed_over_older_ones_of_the_same_size(o
 
 
 def test_the_page_goes_to_who_gets_everything_that_it_shows(place: Place) -> None:
-    outbox = place.root / "drop/acme/outbox"
-    for path in ("status.html", "history/uploads.csv", "reports/processes.csv"):
-        (outbox / path).write_text(path)
     session = place.connect().session
+    for path in ("status.html", "history/uploads.csv", "reports/processes.csv"):
+        (place.root / "drop/acme/outbox" / path).write_text(path)
     for send in (["history"], ["reports"], ["history", "reports"]):
         endpoint = place.endpoint(outbox="/outbox", send=send)
         Delivering(endpoint, place.store, Copies(place.root / "data")).deliver_views(session)
