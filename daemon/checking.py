@@ -206,13 +206,14 @@ class _Checking:
         """Rows to write (`_line`, `_op`, sku, fields, digest) and all faults of the lines that are not as stored."""
         if changed.is_empty():
             return _NO_ROWS, _NO_FAULTS
-        # piece by piece: what the rules need beside the rows is several times their size
-        pieces = [self._piece(lot, changed[start : start + _PIECE]) for start in range(0, len(changed), _PIECE)]
-        return pl.concat([rows for rows, _ in pieces]), pl.concat([faults for _, faults in pieces])
-
-    def _piece(self, lot: Lot, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         told = [changed[name] for name in ("_known", "_twin") if name in changed.columns]
         sent = lot.source.rows(changed["_at"]).hstack(told)
+        # piece by piece: what the rules need beside the rows is several times their size
+        starts = range(0, len(changed), _PIECE)
+        pieces = [self._piece(sent[start : start + _PIECE], changed[start : start + _PIECE]) for start in starts]
+        return pl.concat([rows for rows, _ in pieces]), pl.concat([faults for _, faults in pieces])
+
+    def _piece(self, sent: pl.DataFrame, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         checked = self._catalogs.check(sent, self._manifest.plan, self._job.rules, self._manifest.seen)
         lines, digest = changed["_line"], changed["digest"]
         if len(checked.faults):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import cast
 
 import polars as pl
@@ -32,24 +33,14 @@ class Lot:
 
 
 class Stretch:
-    """Rows of which lots are a part; turned into a frame only where somebody looks at them."""
+    """Rows of which lots are a part."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table.drop_columns(["_digest"])
-        self._frame: pl.DataFrame | None = None
 
     def rows(self, at: pl.Series) -> pl.DataFrame:
         """The rows at these places, in this order, as sent."""
-        if not len(at):
-            return as_frame(self._table.slice(0, 0))
-        low, high = _span(at)
-        if high - low == len(at) and at.is_sorted():
-            return as_frame(self._table.slice(low, len(at)))
-        if self._frame is None and len(at) * 8 < high - low:
-            return as_frame(self._table.slice(low, high - low).take((at - low).to_arrow()))
-        if self._frame is None:
-            self._frame = as_frame(self._table).rechunk()
-        return self._frame[at]
+        return as_frame(_rows(self._table, at))
 
 
 class Lots:
@@ -117,9 +108,23 @@ def _span(at: pl.Series) -> tuple[int, int]:
 
 
 def _rows(table: pa.Table, at: pl.Series) -> pa.Table:
+    """Batch by batch, and then in order: Arrow's own `take` would copy the whole table first."""
     if not len(at):
         return table.slice(0, 0)
     low, high = _span(at)
     if high - low == len(at) and at.is_sorted():
         return table.slice(low, len(at))
-    return table.take(at.to_arrow())
+    order = at.arg_sort()
+    places = at.gather(order)
+    batches = table.to_batches()
+    ends = list(accumulate(batch.num_rows for batch in batches))
+    taken, done = [], 0
+    for batch, end, cut in zip(
+        batches, ends, places.search_sorted(pl.Series(ends), side="left").to_list(), strict=True
+    ):
+        if cut > done:
+            taken.append(batch.take((places[done:cut] - (end - batch.num_rows)).to_arrow()))
+            done = cut
+    whole = pa.concat_batches(taken)
+    taken.clear()
+    return pa.Table.from_batches([whole.take(order.arg_sort().to_arrow())])

@@ -13,6 +13,8 @@ def find(keys: pl.Series, known: pl.Series, zeros: bool, ask: Callable[[list[str
     `zeros`: some known sku does; `ask` knows the twins of skus and is asked only where there may be one.
     """
     if not zeros:  # where nobody has such skus, this costs two looks
+        if keys[-1] < "0" or keys[0] >= "1":
+            return {}
         first, end = (int(keys.search_sorted(sign)) for sign in ("0", "1"))
         keys, known = keys[first:end], known[first:end]
     if keys.is_empty() or known.all():
