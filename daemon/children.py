@@ -26,7 +26,7 @@ _HANDED_DOWN = (
 _THREADS = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _MEMORY = {  # both allocators would keep large buffers for the next one: twice the memory
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # buffers come and go in pages of 2 MiB: a third of the page faults
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(2 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 20),
     "_RJEM_MALLOC_CONF": "dirty_decay_ms:300,muzzy_decay_ms:300",
 }
