@@ -31,7 +31,6 @@ from daemon.store.command_store import CommandStore
 from daemon.store.connection_store import ConnectionStore
 from daemon.store.figures import Figures
 from daemon.store.holds import Holds
-from daemon.store.postgres import PostgresDatabase
 from daemon.store.pruning import Pruning
 from daemon.store.schema import Schema
 from daemon.store.shown import Shown
@@ -259,5 +258,7 @@ class Store(Holds, Shown, Stock):
 def open_store(url: str | None, data_dir: Path, clock: Clock) -> Store:
     """The store of a configuration: `url` of a PostgreSQL database, or SQLite in `data_dir`."""
     if url:
+        from daemon.store.postgres import PostgresDatabase  # its driver takes 6 MB, which SQLite does not need
+
         return Store(PostgresDatabase(url), clock)
     return Store(SqliteDatabase(data_dir / "tradepost.db"), clock)
