@@ -53,6 +53,7 @@ class Poller:
         self._changed = threading.Condition()
         self._lines: dict[str, Line] = {}
         self._threads: list[threading.Thread] = []
+        self._at_work = 0  # of them
         self._started = False
         self._reported: dict[str, float] = {}
         self._reporting = threading.Lock()
@@ -78,9 +79,9 @@ class Poller:
             self._top_up()
 
     def _top_up(self) -> None:
-        """One thread more than there are turns: servers that take long keep no other waiting."""
-        wanted = min(THREADS, len(self._lines), 1 + sum(1 for line in self._lines.values() if line.busy))
-        for number in range(len(self._threads), wanted if self._started else 0):
+        """One thread more than are at work: servers that take long, or were replaced meanwhile, slow no other."""
+        wanted = min(THREADS, self._at_work + 1) if self._started and self._lines else 0
+        for number in range(len(self._threads), wanted):
             self._threads.append(threading.Thread(target=self._run, name=f"sftp {number}", daemon=True))
             self._threads[-1].start()
 
@@ -135,6 +136,8 @@ class Poller:
         try:
             while line := self._next():
                 self._turn(line)
+                with self._changed:
+                    self._at_work -= 1
         except BaseException as fault:
             if isinstance(fault, SyncFailed) or not self._stop.is_set():  # else the store is closed already
                 self._fail(fault)
@@ -146,6 +149,7 @@ class Poller:
                 line, pause = self._pick()
                 if line:
                     line.busy = True
+                    self._at_work += 1
                     self._top_up()
                     return line
                 self._changed.wait(min(pause, 1.0))

@@ -18,17 +18,22 @@ from tests.reliability.daemons import wait_until
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 
-def make(
-    root: Path, clock: FakeClock, count: int, performed: tuple[str, ...] = ("upload",), **changes: Any
-) -> Poller:  # fmt: skip
-    """A poller of so many servers on a port where nobody answers, its threads not started."""
+def config_of(root: Path, count: int, **changes: Any) -> Config:
+    """A configuration with so many servers, on a port where nobody answers."""
     server = {"account": "acme", "host": "127.0.0.1", "port": 1, "username": "u", "password": "env:HOME",
               "host_key": "ssh-ed25519 AAAA", "inbox": "/in", "after": "leave", "every": "30s", **changes}  # fmt: skip
     given = {
         "drop_root": str(root / "drop"), "data_dir": str(root / "data"), "accounts": {"acme": {}},
         "sftp": [{**server, "name": f"s{number}"} for number in range(count)],
     }  # fmt: skip
-    config = Config.model_validate(given)
+    return Config.model_validate(given)
+
+
+def make(
+    root: Path, clock: FakeClock, count: int, performed: tuple[str, ...] = ("upload",), **changes: Any
+) -> Poller:  # fmt: skip
+    """A poller of them, its threads not started."""
+    config = config_of(root, count, **changes)
     store = open_store(None, root, clock)
     store.schema.prepare()
     made = Poller(
@@ -86,10 +91,14 @@ def test_kinds_of_files_that_nobody_performs_are_not_fetched(tmp_path: Path, clo
 
 def test_servers_that_have_not_failed_yet_but_take_long_keep_no_other_waiting(tmp_path: Path, clock: FakeClock) -> None:
     hole = socket.create_server(("127.0.0.1", 0), backlog=100)
-    made = make(tmp_path, clock, 30, host_key=KEY, port=hole.getsockname()[1])
+    silent = {"host_key": KEY, "port": hole.getsockname()[1]}
+    made = make(tmp_path, clock, 30, **silent)
     made.start(alone=True)
     lines = list(made._lines.values())
     wait_until(lambda: all(line.busy for line in lines), 15, "a thread for each server that says nothing")
+    config = config_of(tmp_path, 5, **silent)
+    made.set_endpoints(config, open_accounts(config))
+    wait_until(lambda: all(line.busy for line in made._lines.values()), 15, "threads for those that are new")
     hole.close()
     made.end()
     made.stop(last=False)
