@@ -52,6 +52,7 @@ class Service:
         self.config = config
         self.clock = clock
         self.data_dir = Path(config.data_dir)
+        self.spools = self.data_dir / "spool"
         self.site = read_site(self.data_dir)
         self.stop = threading.Event()
         self.wanted = Waker()
@@ -65,7 +66,7 @@ class Service:
         self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
         self.accounts: dict[str, Account] = {}
         self.engine = Embedded()
-        self.children = Children(2)
+        self.children = Children(2, room=self.spools)
         self.waits = Waits(clock)
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail, self.waits)
         self.copies = Copies(self.data_dir)
@@ -193,9 +194,9 @@ class Service:
             self.engine.hint()
 
     def _clear_spools(self) -> None:
-        """Remove what dead daemons were reading, unless another one lives: it may be reading still."""
+        """Remove what dead daemons and their children left, unless another one lives: it may be reading still."""
         if self._is_alone():
-            shutil.rmtree(self.data_dir / "spool", ignore_errors=True)
+            shutil.rmtree(self.spools, ignore_errors=True)
 
     def _is_alone(self) -> bool:
         return [each["id"] for each in self.store.list_instances() if each["site"] == self.site] == [self.instance.id]

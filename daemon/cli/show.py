@@ -14,10 +14,7 @@ HISTORY = (
     "ignored", "rejected", "warnings", "code", "message", "upload_id",
 )  # fmt: skip
 SERVERS = ("account", "name", "state", "since", "last_success", "answers_due")
-PROCESSES = (
-    "process_id", "account", "kind", "target", "state", "outcome", "progress", "total", "started_at", "ended_at",
-    "code", "message",
-)  # fmt: skip
+PROCESSES = ("process_id", "account", "kind", "state", "progress", "started_at")
 STATUS = ("account", "items", "waiting", "running", "done_today", "rejected_today", "last_received")
 
 
@@ -77,7 +74,21 @@ def processes(
         if account is not None:
             call.check_account(config, account)
         rows = with_times(store.commands.processes(account, limit))
-        print_rows(rows, PROCESSES, as_json=asked.json, empty="Nothing has been done yet.")
+        if not asked.json:
+            rows = map(_shortened, rows)
+        print_rows(rows, PROCESSES, as_json=asked.json, empty="Nothing has been done yet.", below=_told)
+
+
+def _shortened(process: dict[str, Any]) -> dict[str, Any]:
+    """A process for a table, of which the narrowest terminal has room for a line."""
+    progress = "/".join(str(process[name]) for name in ("progress", "total") if process[name] is not None)
+    return process | {"state": process["outcome"] or process["state"], "progress": progress}
+
+
+def _told(process: Mapping[str, Any]) -> str:
+    """What a process is about and what came of it, in one sentence."""
+    said = " ".join(process[name] for name in ("code", "message") if process[name])
+    return f"{process['target']}: {said}" if said else str(process["target"])
 
 
 def codes(

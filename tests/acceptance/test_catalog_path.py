@@ -27,17 +27,13 @@ CATALOG = (
 )
 
 
-class Site:
-    """A daemon that runs, and the folders of one account as its people see them."""
+class Sender:
+    """The folders of one account as its people see them."""
 
-    def __init__(self, root: Path, more: str = "", account: str = "") -> None:
-        self.config = write_config(root, more=more)
-        text = self.config.read_text(encoding="utf-8")
-        self.config.write_text(text.replace("[accounts.acme]", f"[accounts.acme]\n{account}"), encoding="utf-8")
-        self.root = root / "drop" / "acme"
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.inbox = self.root / "inbox" / "catalog"
         self.outbox = self.root / "outbox"
-        self.daemon = Daemon(self.config)
 
     def drop(self, name: str | bytes, content: str | bytes, folder: Path | None = None) -> None:
         """Write beside the inbox, rename in."""
@@ -70,6 +66,18 @@ class Site:
         """The rows of the error file that a history line names."""
         text = (self.outbox / line["error_file"]).read_text(encoding="utf-8-sig")
         return list(csv.DictReader(text.splitlines(), delimiter=";" if ";" in text.splitlines()[0] else ","))
+
+
+class Site(Sender):
+    """A daemon that runs, and its account acme."""
+
+    def __init__(self, root: Path, more: str = "", account: str = "", other: str = "") -> None:
+        """`account`: settings of acme, `other`: of nordwind."""
+        super().__init__(root / "drop" / "acme")
+        self.config = write_config(root, more=more)
+        text = self.config.read_text(encoding="utf-8").replace("[accounts.acme]", f"[accounts.acme]\n{account}")
+        self.config.write_text(text.replace("[accounts.nordwind]", f"[accounts.nordwind]\n{other}"), encoding="utf-8")
+        self.daemon = Daemon(self.config)
 
     def items(self) -> dict[str, dict[str, Any]]:
         """The stored items by sku, as the command line lists them."""
