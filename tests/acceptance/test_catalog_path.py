@@ -5,14 +5,16 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from daemon.clock import SystemClock
+from daemon.commands.desk import Look
+from daemon.config_file import load
+from daemon.site import prepare_store
 from tests.factories import read_csv
 from tests.reliability.daemons import Daemon, wait_until, write_config
 
@@ -80,21 +82,12 @@ class Site(Sender):
         self.daemon = Daemon(self.config)
 
     def items(self) -> dict[str, dict[str, Any]]:
-        """The stored items by sku, as the command line lists them."""
-        command = [
-            sys.executable,
-            "-m",
-            "daemon.cli",
-            "--config",
-            str(self.config),
-            "--json",
-            "do",
-            "item.list",
-            "--account",
-            "acme",
-        ]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return {item["sku"]: item for item in json.loads(printed)}
+        """The stored items by sku, as the command line lists them, without starting a program for it."""
+        store = prepare_store(load(self.config), SystemClock())
+        try:
+            return {str(item["sku"]): json.loads(json.dumps(item)) for item in Look(store, "acme").items(())}
+        finally:
+            store.close()
 
 
 @pytest.fixture(scope="module")
