@@ -44,7 +44,7 @@ class Rows:
     """All lines with faults.
 
     `own`: positions of the sender's own columns, `names`: what he calls them, `width`: how many columns he sent,
-    `again`: some of the five of an error file are among them, `count`: how many lines are rejected.
+    `count`: how many lines are rejected.
     """
 
     def __init__(self, job: Render, manifest: Manifest, catalogs: Catalogs, desk: Desk, runs: Runs) -> None:
@@ -57,7 +57,6 @@ class Rows:
         self.own = [at for at, name in enumerate(manifest.header) if name not in (*MARKS, ABSENT)]
         self.names = [manifest.header[at] for at in self.own]
         self.width = len(manifest.header)
-        self.again = len(self.own) < self.width
         pieces = [unpack(packed).with_columns(_FEW) for packed in job.faults]
         pieces = pieces or [pl.DataFrame(schema=FAULTS).with_columns(_FEW)]
         faults = pl.concat(pieces).sort("_line", maintain_order=True)
