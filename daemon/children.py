@@ -26,6 +26,8 @@ _HANDED_DOWN = (
     "TZ",
     "TMPDIR",
     "LD_LIBRARY_PATH",
+    "TRADEPOST_BOOT_ID",  # these two by our unit
+    "POLARS_SKIP_CPU_CHECK",
 )  # secrets of the daemon's environment stay with it
 _THREADS = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _MEMORY = {  # both allocators would keep large buffers for the next one: twice the memory

@@ -25,6 +25,7 @@ from daemon.history import History
 from daemon.identifiers import ulid
 from daemon.instance import Instance
 from daemon.intake import Intake
+from daemon.notify import Manager
 from daemon.operation import EVERY, Operation, Pulse
 from daemon.outbox import Outbox
 from daemon.performers import make_performers
@@ -61,6 +62,7 @@ class Service:
         self.fault: BaseException | None = None
         self.taking = True  # files from the inboxes
         self.trouble = Trouble(clock)
+        self.manager = Manager(clock, self._lives, self._describe)
         self.store = prepare_store(config, clock)
         self.instance = Instance(self.data_dir, ulid(clock.now()))
         self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
@@ -125,6 +127,7 @@ class Service:
         try:
             while not self.stop.is_set():
                 pause = self.turn()
+                self.manager.turn()
                 if once and pause > 0 and (is_done or self._is_done)():
                     if self.taking:
                         self._try(self.care.turn)
@@ -141,7 +144,9 @@ class Service:
             return 0
         if signal.SIGHUP in self.signals:
             self.signals.discard(signal.SIGHUP)
+            self.manager.reloading()
             self._try(self.reload)
+            self.manager.ready()
         self._try(self.children.turn)
         self.watch.turn()
         if self.orphans.is_set() and self.taking:
@@ -261,7 +266,17 @@ class Service:
         # in this order: what is taken is open, what is published may be due to a server
         return self._try(self.store.find_open) == set() and self._try(self.poller.owes) is False
 
+    def _lives(self) -> bool:
+        return self.watch.alive() and all(thread.is_alive() for thread in (*self.workers, self.history))
+
+    def _describe(self) -> str:
+        open_work = self._try(self.store.backlog) or {}
+        running = open_work.pop("running", 0)
+        counts = f"{len(self.accounts)} account(s); {running} running, {sum(open_work.values())} waiting"
+        return "; ".join(filter(None, (counts, self.trouble.lasting())))
+
     def _end(self, chores: BackgroundScheduler, *, once: bool) -> None:
+        self.manager.stopping()
         self.stop.set()
         self._try(self.operation.stop)
         self.poller.end()

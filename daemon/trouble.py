@@ -48,3 +48,8 @@ class Trouble:
         """Why nothing should be taken now; None when that is over, or when it is time to try again."""
         with self._lock:
             return self._message or None if self._clock.monotonic() < self._until else None
+
+    def lasting(self) -> str:
+        """What is wrong, also between two tries; "" if nothing is."""
+        with self._lock:
+            return self._message if self._clock.monotonic() < self._until + LONGEST else ""

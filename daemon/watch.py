@@ -98,6 +98,10 @@ class Watch:
         reason = self._doubt or "; ".join(f"{name}: {why}" for name, why in sorted(self._blind.items()))
         return not reason, reason
 
+    def alive(self) -> bool:
+        """Whether the watching goes on; where the kernel gives us no watcher, the rescan does without."""
+        return self._observer is None or self._observer.is_alive()
+
     def hear(self, account: str) -> None:
         """The canary of an account came through."""
         self._silent.discard(account)
