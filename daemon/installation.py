@@ -43,7 +43,7 @@ def find_faults(program: Path, config: Config) -> list[str]:
     faults = []
     for what, path in used.items():
         if any(path.is_relative_to(hidden) for hidden in _HIDDEN):
-            faults.append(f"{what}: a service does not see {path}; move it out of there, the program to /opt/tradepost.")
+            faults.append(f"{what}: a service does not see {path}; put it elsewhere, the program into /opt/tradepost.")
         if not _PLAIN.fullmatch(str(path)):
             faults.append(f"{what}: systemd's files cannot name {path}; use letters, digits and ._+@- alone.")
     if not program.exists():
@@ -52,7 +52,7 @@ def find_faults(program: Path, config: Config) -> list[str]:
 
 
 def write_first(path: Path) -> bool:
-    """A configuration to start from, every key explained; False if there is one. It may name a password: not for all."""
+    """A configuration to start from, not for all to read: it may name a password. False if there is one."""
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def write_first(path: Path) -> bool:
 
 
 def install(program: Path, config: Config) -> Iterator[str]:
-    """Put everything in place; says what it did, a line each. Raises ConfigurationFault when a program of systemd fails."""
+    """Put everything in place; says what it did, a line each. Raises ConfigurationFault when systemd's part fails."""
     for name, path in _PLACES.items():
         if name == "systemd/sshd-inbox.conf" and not path.parent.is_dir():
             yield f"There is no {path.parent}: no sender can upload into this machine over SFTP."

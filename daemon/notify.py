@@ -65,6 +65,6 @@ class Manager:
         self._say(Notification.STOPPING)
         self._say(Notification.STATUS, "stopping: work in hand ends at its next block, page or call")
 
-    def _say(self, what: Notification, value: str | None = None) -> None:
+    def _say(self, what: Notification, value: str = "") -> None:
         if self._listens:
             notify(what, value)  # what cannot be said stands in the log; the daemon works on

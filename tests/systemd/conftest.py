@@ -33,7 +33,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unit]:
-    """The four commands done, one after the other; nothing is downloaded: pip finds the libraries of this environment."""
+    """The four commands done, one after the other; pip finds the libraries of this environment and downloads none."""
     machine = Machine(tmp_path_factory.mktemp("systemd"))
     try:
         shutil.copy(wheel, machine.path("/root"))

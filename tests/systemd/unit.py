@@ -14,7 +14,7 @@ from tests.systemd.machine import Machine
 ROOT = Path(__file__).parents[2]
 DROPS = "/srv/tradepost"
 DATA = "/var/lib/tradepost"
-DROP_IN = "/run/systemd/system/tradepost.service.d/test.conf"
+DROP_IN = "/etc/systemd/system/tradepost.service.d/test.conf"
 CONFIG = """\
 settle = "200ms"
 rescan = "2s"
@@ -28,6 +28,7 @@ class Unit:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.began = 0.0
+        self.data = machine.path(DATA)  # where it lies for us
 
     def begin_anew(self) -> None:
         """Nothing stored, one account, and running."""
@@ -95,7 +96,7 @@ class Unit:
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Look into the database beside the daemon."""
-        path = self.machine.path(DATA) / "tradepost.db"
+        path = self.data / "tradepost.db"
         if not path.exists():
             return []
         database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
