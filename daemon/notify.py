@@ -1,10 +1,15 @@
-"""What the daemon tells systemd: that it is ready, lives, reads its configuration again, stops, and what it does."""
+"""What the daemon tells systemd: that it is ready, lives, reads its configuration again, stops, and what it does.
+
+One datagram of `KEY=value` each, as sd_notify(3) promises to keep it; the libraries for it bring seven others with them.
+"""
 
 import math
 import os
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
-from cysystemd.daemon import Notification, notify
+from loguru import logger
 
 from daemon.clock import Clock
 from daemon.log import one_line
@@ -30,41 +35,54 @@ class Manager:
         self._clock = clock
         self._lives = lives
         self._describe = describe
-        self._listens = bool(environment.get("NOTIFY_SOCKET"))
+        self._address = environment.get("NOTIFY_SOCKET", "")
         self._patience = int(environment.get("WATCHDOG_USEC") or 0) / 1e6
         self._fed = self._told = -math.inf
         self._is_ready = False
 
     def turn(self) -> None:
         """After each round of the main loop: the first one makes the daemon ready, each says that the loop goes on."""
-        if not self._listens:
+        if not self._address:
             return
         now = self._clock.monotonic()
         if now - self._told >= STATUS_EVERY:
             self._told = now
-            self._say(Notification.STATUS, one_line(self._describe())[:_LONGEST])
+            self._say("STATUS", one_line(self._describe())[:_LONGEST])
         if not self._is_ready:
-            self.ready()
+            self._is_ready = True
+            self._say("READY", "1")
         # the loop goes on, but a daemon that takes no files or does no work is as bad as one that hangs
         if self._patience and now - self._fed >= self._patience / _FEEDINGS and self._lives():
             self._fed = now
-            self._say(Notification.WATCHDOG)
+            self._say("WATCHDOG", "1")
 
-    def ready(self) -> None:
-        """The start, or the reading of the configuration, is over."""
-        self._is_ready = True
-        self._say(Notification.READY)
-
-    def reloading(self) -> None:
-        """The configuration is read again, until `ready`; what is told next is told at once."""
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """The configuration is read again; what is told next is told at once."""
+        self._say("RELOADING", "1")
+        yield
         self._told = -math.inf
-        self._say(Notification.RELOADING)
+        self._say("READY", "1")
 
     def stopping(self) -> None:
         """The work in hand is brought to a place from which it goes on after the next start."""
-        self._say(Notification.STOPPING)
-        self._say(Notification.STATUS, "stopping: work in hand ends at its next block, page or call")
+        self._say("STOPPING", "1")
+        self._say("STATUS", "stopping: work in hand ends at its next block, page or call")
 
-    def _say(self, what: Notification, value: str = "") -> None:
-        if self._listens:
-            notify(what, value)  # what cannot be said stands in the log; the daemon works on
+    def _say(self, key: str, value: str) -> None:
+        if not self._address:
+            return
+        name = self._address.replace("@", "\0", 1) if self._address.startswith("@") else self._address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as wire:
+                wire.settimeout(1.0)
+                wire.sendto(f"{key}={value}".encode(), name)
+        except OSError as error:
+            logger.warning("systemd could not be told {}: {}", key, error.strerror or error)
+
+
+def describe(accounts: int, backlog: Mapping[str, int], trouble: str) -> str:
+    """What the daemon does, in a line: how many processes run and wait (`backlog`: by state), and what is wrong."""
+    running = backlog.get("running", 0)
+    counts = f"{accounts} account(s); {running} running, {sum(backlog.values()) - running} waiting"
+    return f"{counts}; {trouble}" if trouble else counts

@@ -25,7 +25,7 @@ from daemon.history import History
 from daemon.identifiers import ulid
 from daemon.instance import Instance
 from daemon.intake import Intake
-from daemon.notify import Manager
+from daemon.notify import Manager, describe
 from daemon.operation import EVERY, Operation, Pulse
 from daemon.outbox import Outbox
 from daemon.performers import make_performers
@@ -144,9 +144,8 @@ class Service:
             return 0
         if signal.SIGHUP in self.signals:
             self.signals.discard(signal.SIGHUP)
-            self.manager.reloading()
-            self._try(self.reload)
-            self.manager.ready()
+            with self.manager.reloading():
+                self._try(self.reload)
         self._try(self.children.turn)
         self.watch.turn()
         if self.orphans.is_set() and self.taking:
@@ -217,18 +216,9 @@ class Service:
 
     def _make_worker(self, name: str, *, small: bool) -> Worker:
         return Worker(
-            name,
-            small,
-            self.store,
-            self.performers,
-            self.outbox,
-            self.children,
-            self.engine,
-            self.trouble,
-            self.stop,
-            self.instance.id,
-            self.fail,
-        )
+            name, small, self.store, self.performers, self.outbox, self.children, self.engine, self.trouble, self.stop,
+            self.instance.id, self.fail,
+        )  # fmt: skip
 
     def _schedule(self) -> BackgroundScheduler:
         chores = BackgroundScheduler(
@@ -270,10 +260,7 @@ class Service:
         return self.watch.alive() and all(thread.is_alive() for thread in (*self.workers, self.history))
 
     def _describe(self) -> str:
-        open_work = self._try(self.store.backlog) or {}
-        running = open_work.pop("running", 0)
-        counts = f"{len(self.accounts)} account(s); {running} running, {sum(open_work.values())} waiting"
-        return "; ".join(filter(None, (counts, self.trouble.lasting())))
+        return describe(len(self.accounts), self._try(self.store.backlog) or {}, self.trouble.lasting())
 
     def _end(self, chores: BackgroundScheduler, *, once: bool) -> None:
         self.manager.stopping()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.notify import STATUS_EVERY, Manager
+from daemon.notify import STATUS_EVERY, Manager, describe
 from tests.clock import FakeClock
 
 
@@ -30,10 +30,9 @@ class Systemd:
 
 
 @pytest.fixture
-def systemd(tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
+def systemd(tmp_path: Path, clock: FakeClock) -> Iterator[Systemd]:
     """With a daemon that has its socket."""
     made = Systemd(tmp_path / "notify", clock)
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     yield made
     made.socket.close()
 
@@ -74,16 +73,26 @@ def test_a_status_says_nothing_else_than_itself(systemd: Systemd, clock: FakeClo
 def test_a_reload_begins_and_ends_and_its_status_follows_at_once(systemd: Systemd) -> None:
     systemd.manager.turn()
     systemd.heard()
-    systemd.manager.reloading()
-    systemd.doing = "2 accounts"
-    systemd.manager.ready()
+    with systemd.manager.reloading():
+        systemd.doing = "2 accounts"
     systemd.manager.turn()
     assert systemd.heard() == ["RELOADING=1", "READY=1", "STATUS=2 accounts"]
+
+
+def test_the_line_about_it_counts_what_runs_and_waits_and_names_what_is_wrong() -> None:
+    assert describe(2, {"running": 1, "queued": 2, "behind": 3}, "") == "2 account(s); 1 running, 5 waiting"
+    assert describe(0, {}, "S-DISK: full.") == "0 account(s); 0 running, 0 waiting; S-DISK: full."
 
 
 def test_the_end_is_told(systemd: Systemd) -> None:
     systemd.manager.stopping()
     assert systemd.heard()[0] == "STOPPING=1"
+
+
+def test_a_systemd_that_is_away_is_no_reason_to_end(systemd: Systemd, tmp_path: Path) -> None:
+    (tmp_path / "notify").unlink()
+    systemd.manager.turn()
+    assert systemd.heard() == []
 
 
 def test_without_systemd_nothing_is_told_and_nobody_is_asked(clock: FakeClock) -> None:
@@ -92,5 +101,6 @@ def test_without_systemd_nothing_is_told_and_nobody_is_asked(clock: FakeClock) -
 
     manager = Manager(clock, lambda: True, ask, {})
     manager.turn()
-    manager.reloading()
+    with manager.reloading():
+        pass
     manager.stopping()
