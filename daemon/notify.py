@@ -1,6 +1,6 @@
 """What the daemon tells systemd: that it is ready, lives, reads its configuration again, stops, and what it does.
 
-One datagram of `KEY=value` each, as sd_notify(3) promises to keep it; the libraries for it bring seven others with them.
+One datagram of `KEY=value` each, as sd_notify(3) promises to keep it; the library for it brings seven others along.
 """
 
 import math

@@ -1,7 +1,9 @@
 """The service on a real systemd, in its sandbox: installed as the README says, used, changed, broken, upgraded."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,12 +76,20 @@ def test_faults_of_the_configuration_are_all_told_and_it_is_not_started_again(se
     assert "incomplete_after" in said
 
 
-def begin_large(service: Unit) -> Ledger:
-    """A large file is being applied; what must come of it."""
+def freeze_in_the_middle(service: Unit) -> Ledger:
+    """Drop large files until the daemon stands still with one of them half applied; what must come of all of them."""
     ledger = Ledger(service.machine.path(DROPS), 8, ("acme",))
-    ledger.drop("acme", 300_000)
-    service.machine.wait(service.is_in_the_middle, 120, "the first blocks")
-    return ledger
+    process = service.process()
+    for number in range(1, 11):
+        ledger.drop("acme", 300_000)
+        service.machine.wait(lambda: service.query("select count(*) from upload") == [(number,)], 60, "its being taken")  # noqa: B023
+        service.machine.wait(lambda: service.is_in_the_middle() or service.is_idle(), 120, "the first blocks")
+        os.kill(process, signal.SIGSTOP)
+        if service.is_in_the_middle():
+            return ledger
+        os.kill(process, signal.SIGCONT)  # this machine was too slow to look, or too fast to be looked at
+        service.machine.wait(service.is_idle, 120, "the rest of the file")
+    raise AssertionError("no file could be stopped in its middle")
 
 
 def find_faults(service: Unit, ledger: Ledger) -> list[str]:
@@ -90,10 +100,10 @@ def find_faults(service: Unit, ledger: Ledger) -> list[str]:
 
 
 def test_a_stop_in_the_middle_of_a_large_import_goes_on_after_the_start(service: Unit) -> None:
-    ledger = begin_large(service)
-    service.stop()
+    ledger = freeze_in_the_middle(service)
+    service.stop()  # which thaws it
     assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
-    ((state, step),) = service.query("select state, step_no from process")
+    state, step = service.query("select state, step_no from process order by id")[-1]
     assert (state, step >= 1) == ("queued", True)
     service.start()
     assert find_faults(service, ledger) == []
@@ -101,8 +111,8 @@ def test_a_stop_in_the_middle_of_a_large_import_goes_on_after_the_start(service:
 
 def test_after_sigkill_in_the_middle_of_a_large_import_nothing_is_lost_or_doubled(service: Unit) -> None:
     service.change(RestartSec="200ms")
-    ledger = begin_large(service)
-    service.signal("SIGKILL")
+    ledger = freeze_in_the_middle(service)
+    os.kill(service.process(), signal.SIGKILL)
     service.machine.wait(lambda: service.show("NRestarts") == "1", 30, "the restart")
     service.machine.wait(lambda: service.show("ActiveState") == "active", 60, "the start")
     ledger.drop("acme", 100)
@@ -114,7 +124,7 @@ def test_a_frozen_loop_is_ended_by_the_watchdog_and_started_again(service: Unit)
     service.stop()
     service.change(RestartSec="200ms", WatchdogSec="5s")
     service.start()
-    service.signal("SIGSTOP")
+    os.kill(service.process(), signal.SIGSTOP)
     service.drop("meanwhile.csv", SMALL)
     service.machine.wait(lambda: service.show("NRestarts") == "1", 60, "the restart")
     assert service.wait_done("meanwhile.csv")["meanwhile.csv"]["outcome"] == "partial"
@@ -130,8 +140,9 @@ def test_a_full_disk_is_told_and_work_goes_on_by_itself_when_there_is_room_again
     ballast = service.data / "ballast"
     try:
         service.start()
-        ledger = begin_large(service)
+        ledger = freeze_in_the_middle(service)
         service.machine.run("sh", "-c", f"cat /dev/zero > {DATA}/ballast || true")
+        os.kill(service.process(), signal.SIGCONT)
         service.machine.wait(lambda: re.search("S-(DISK|DATABASE)", service.journal()) is not None, 60, "the sentence")
         ledger.drop("acme", 10)
         service.machine.wait(lambda: "; S-" in service.show("StatusText"), 60, "the status")

@@ -67,9 +67,9 @@ class Unit:
         """Returns when it has ended."""
         self.machine.run("systemctl", "stop", "tradepost")
 
-    def signal(self, name: str) -> None:
-        """Send a signal to the daemon, not to its children."""
-        self.machine.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", "tradepost")
+    def process(self) -> int:
+        """The number that the daemon has for us."""
+        return self.machine.find_process(int(self.show("MainPID")))
 
     def show(self, key: str) -> str:
         """A property of the unit."""
@@ -115,9 +115,12 @@ class Unit:
         return self.history()
 
     def is_in_the_middle(self) -> bool:
-        """Whether a file is being applied, some blocks of it already."""
-        rows = self.query("select step_no from process where state = 'running'")
-        return bool(rows) and rows[0][0] >= 1
+        """Whether a file is being applied, some blocks of it already and others not yet."""
+        return bool(self.query("select 1 from process where state = 'running' and step_no between 1 and 20"))
+
+    def is_idle(self) -> bool:
+        """Whether all files are answered."""
+        return not self.query("select 1 from upload where state <> 'done'")
 
     def items(self, account: str = "acme") -> list[dict[str, Any]]:
         """What is stored of an account."""
