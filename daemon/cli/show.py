@@ -1,4 +1,4 @@
-"""Commands that only look: status, history, processes, codes."""
+"""Commands that only look: status, history, processes, connections, drivers, codes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -17,6 +17,9 @@ SERVERS = ("account", "name", "state", "since", "last_success", "answers_due")
 PROCESSES = (
     "process_id", "account", "kind", "target", "state", "outcome", "progress", "total", "started_at", "ended_at",
     "code", "message",
+)  # fmt: skip
+CONNECTIONS = (
+    "account", "name", "driver", "status", "state", "since", "last_sync", "next_sync", "listings_refused", "reason",
 )  # fmt: skip
 STATUS = ("account", "items", "waiting", "running", "done_today", "rejected_today", "last_received")
 
@@ -78,6 +81,44 @@ def processes(
             call.check_account(config, account)
         rows = with_times(store.commands.processes(account, limit))
         print_rows(rows, PROCESSES, as_json=asked.json, empty="Nothing has been done yet.")
+
+
+def connections(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Only this account's connections.")] = None,
+) -> None:
+    """List the connections to marketplaces: whether each is on, how it does, when it was and will be synced."""
+    asked = call.of(context)
+    with asked.store() as (config, store):
+        if account is not None:
+            call.check_account(config, account)
+        rows = with_times(store.connections.shown(account))
+        empty = "There is no connection yet; connection.create makes one."
+        print_rows(rows, CONNECTIONS, as_json=asked.json, empty=empty)
+
+
+def drivers(context: typer.Context) -> None:
+    """List the installed drivers: what each can do, and what a connection with it needs."""
+    from daemon import parts
+    from daemon.connections.fields import column
+
+    found, faults = parts.drivers()
+    rows = [
+        {
+            "driver": name,
+            "marketplace": driver.title,
+            "can": ", ".join(sorted(driver.able)),
+            "at_once": ", ".join(f"{change.value} {limit}" for change, limit in driver.limits.items()),
+            "needs": ", ".join(column(field) for field in driver.fields if field.required and not field.default),
+        }
+        for name, driver in sorted(found.items())
+    ]
+    columns = ("driver", "marketplace", "can", "at_once", "needs")
+    print_rows(rows, columns, as_json=call.of(context).json, empty="No driver is installed.")
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(1)
 
 
 def codes(

@@ -50,6 +50,10 @@ class ConnectionStore:
         due = self.read(lambda c: schedule.next_due(c, self._own()))
         return due is not None and due <= self._clock.now()
 
+    def has_changed(self) -> bool:
+        """Whether changed offers of our accounts wait for their moment."""
+        return self.read(lambda c: schedule.has_changed(c, self._own(), self._clock.now()))
+
     def admit_due(self, after: Callable[[Link], int]) -> int:
         """Turn what is due into processes; `after` gives the next regular time of a connection. Returns how many."""
         return self._database.write(lambda c: schedule.admit_due(c, self._own(), self._clock.now(), after))

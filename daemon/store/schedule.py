@@ -63,6 +63,13 @@ def next_due(connection: Connection, own: Sequence[int]) -> int | None:
     return found
 
 
+def has_changed(connection: Connection, own: Sequence[int], now: int) -> bool:
+    """Whether changed offers of these accounts are due, or will be in a moment."""
+    query = select(schedule.c.due).join(link_table, link_table.c.id == schedule.c.connection_id)
+    soon = query.where(schedule.c.what == "offers", schedule.c.due <= now + GATHER, link_table.c.account_id.in_(own))
+    return connection.execute(soon.limit(1)).first() is not None
+
+
 def admit_due(connection: Connection, own: Sequence[int], now: int, after: Callable[[Link], int]) -> int:
     """Admit what is due; `after` gives a connection's next regular time. Returns how many due rows were handled."""
     query = (
