@@ -53,8 +53,11 @@ def check_settings(driver: type[Driver], given: Mapping[str, object]) -> dict[st
     _refuse_unknown("settings", given, known)
     settings = {}
     for name, value in given.items():
-        if value is not None and str(value).strip():
-            settings[name] = _checked(driver, known[name], str(value).strip())
+        if isinstance(value, dict):
+            raise refusal("C-FIELD", column(known[name]), "a text")
+        text = ";".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+        if text.strip():
+            settings[name] = _checked(driver, known[name], text.strip())
     _refuse_missing({name: each for name, each in known.items() if not each.default}, settings)
     return settings
 

@@ -14,7 +14,7 @@ from daemon.connections.calls import Broken, Calls
 from daemon.connections.fence import Fence
 from daemon.connections.offering import value_of
 from daemon.drivers import Driver, InDoubt
-from daemon.store import effects, listings, offers, schedule
+from daemon.store import effects, listings, offers
 from daemon.store.connections import Link
 from daemon.store.effects import Effect
 from daemon.store.offers import Answered
@@ -125,11 +125,7 @@ class Pushing:
     def _accept(self, effect: Effect, ticket: Ticket, after: float) -> None:
         look_at = self._clock.now() + int(after * 1_000_000)
 
-        def write(connection: Connection) -> None:
-            effects.accept(connection, effect.key, ticket, look_at)
-            schedule.put(connection, self._link.id, "offers", look_at)
-
-        self._fence.step(write)
+        self._fence.step(lambda c: effects.accept(c, effect.key, ticket, look_at))
         self.busy |= effects.keys([effect])
 
     def _note(self, effect: Effect, results: Sequence[Result]) -> Effect | None:

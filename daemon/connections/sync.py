@@ -24,7 +24,7 @@ from daemon.drivers import Reauth, Trouble
 from daemon.errors import Stopped
 from daemon.history import show_time
 from daemon.model import Claim, End
-from daemon.store import Store, connections, listings, offers, orders, postings, schedule
+from daemon.store import Store, connections, effects, listings, offers, orders, postings, schedule
 from daemon.store.connections import FAILING, PAUSED, Link
 from daemon.trade import Change, Result
 
@@ -115,7 +115,7 @@ class Syncs:
         pushing.flush()
         while fence.step(lambda c: listings.end(c, link)):
             pass
-        fence.step(lambda c: connections.keep(c, link, offers_version=upto))
+        fence.step(partial(_end_push, link=link, upto=upto))
 
     def _offer(
         self, link: Link, fence: Fence, pushing: Pushing, offering: Offering, page: list[listings.Candidate]
@@ -209,6 +209,14 @@ class Syncs:
                     raise Stopped
         fence.step(lambda c: connections.forget(c, link))
         return End("ok", message=f"{live} listing(s) stay as they are at the marketplace.")
+
+
+def _end_push(connection: Connection, link: Link, upto: int) -> None:
+    """All that changed up to there was looked at; what the marketplace still works on is asked for when it is time."""
+    connections.keep(connection, link, offers_version=upto)
+    looks = [each.look_at for each in effects.list_open(connection, link.id) if each.look_at]
+    if looks:
+        schedule.put(connection, link.id, "offers", min(looks))
 
 
 def _summary(mirroring: Mirroring, ordering: Ordering, pushing: Pushing) -> str:

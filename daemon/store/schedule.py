@@ -24,7 +24,8 @@ _CHANGED = text(
     "insert into schedule (connection_id, what, due) "
     "select id, 'offers', case when not_before > :due then not_before else :due end from connection "
     "where account_id = :account and status = 'active' and state <> 'needs_reauth' "
-    "on conflict (connection_id, what) do nothing"
+    "on conflict (connection_id, what) "
+    "do update set due = case when excluded.due < schedule.due then excluded.due else schedule.due end"
 )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import insert, text
 from daemon.accounts import open_accounts
 from daemon.commands.arguments import understand
 from daemon.commands.command import Sent
+from daemon.commands.desk import Look
 from daemon.commands.doing import Doing, make_units
 from daemon.commands.performer import Needs
 from daemon.config import AccountConfig, Config
@@ -76,6 +77,9 @@ class Bench:
         assert line["status"] == "started", line
         self.work()
         return self.link(name)
+
+    def look(self) -> Look:
+        return Look(self.store, "acme", self.shops, "Europe/Berlin")
 
     def link(self, name: str = "shop") -> Link:
         found = self.store.connections.find_named("acme", name)

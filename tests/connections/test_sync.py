@@ -85,7 +85,8 @@ def test_orders_are_told_once_and_again_when_they_change(bench: Bench, feeds: Fe
     assert orders_of(bench) == [], "it is older than the connection"
     bench.clock.advance(60)
     order = feeds.put_order([("A", 1, "10.00"), ("=B", 2, "3.50")])
-    bench.sync()
+    end = bench.sync()
+    assert (end.outcome, end.code) == ("ok", "D-ORDER-SKU")
     assert [(row["event"], row["sku"], row["quantity"]) for row in orders_of(bench)] == [
         ("new", "A", "1"),
         ("new", "'=B", "2"),

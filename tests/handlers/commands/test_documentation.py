@@ -23,7 +23,7 @@ from tests.daemon.commands.test_doing import Bench
 TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
 COMMANDS = parts.commands()
 # what an example names is not there where the test runs
-EXPECTED = {"C-UNKNOWN-PROCESS", "C-NO-UPLOAD"}
+EXPECTED = {"C-UNKNOWN-PROCESS", "C-NO-UPLOAD", "C-UNKNOWN-CONNECTION", "D-UNREACHABLE", "C-NO-ANSWER"}
 
 
 def describe(command: Command) -> str:
