@@ -16,14 +16,18 @@ from daemon.store.connections import Link
 
 
 class ConnectionDesk:
-    """Acts on the connections of one account; `now` in UTC microseconds. Every method raises Refused."""
+    """Acts on the connections of one account. Every method raises Refused.
+
+    `now` is the moment by which processes are claimed; all else goes by our clock.
+    """
 
     def __init__(self, connection: Connection, shops: Shops, account: str, zone: str, now: int) -> None:
         self._connection = connection
         self._shops = shops
         self._account = account
         self._zone = zone
-        self._now = now
+        self._run_at = now
+        self._now = shops.clock.now()
 
     def create(self, tried: Tried, name: str) -> str:
         """A connection of what was tried; returns the id of its first sync."""
@@ -75,7 +79,7 @@ class ConnectionDesk:
         link = self._find(name)
         if link.status != "active":
             raise refusal("C-CONNECTION-INACTIVE", link.name)
-        return schedule.admit(self._connection, link, scope, self._now, asked=True)
+        return schedule.admit(self._connection, link, scope, self._run_at, asked=True)
 
     def delete(self, name: str) -> tuple[str, int]:
         """Begin to delete it; the id of the process, and how many listings stay live at the marketplace."""
@@ -84,7 +88,7 @@ class ConnectionDesk:
             raise refusal("C-CONNECTION-ACTIVE", link.name)
         connections.change(self._connection, link, state="deleting", reason="", since=self._now)
         live = listings.count(self._connection, link.id)
-        return schedule.admit(self._connection, link, "", self._now, kind="disconnect"), live
+        return schedule.admit(self._connection, link, "", self._run_at, kind="disconnect"), live
 
     def _find(self, name: str) -> Link:
         link = connections.find_named(self._connection, self._account, name)
@@ -115,4 +119,4 @@ class ConnectionDesk:
         found = connections.find(self._connection, link.id) or link
         due = timing.next_due(found.every, self._zone, self._now, link.id)
         schedule.set_regular(self._connection, link.id, due)
-        return schedule.admit(self._connection, found, "all", self._now, **more)
+        return schedule.admit(self._connection, found, "all", self._run_at, **more)

@@ -77,7 +77,7 @@ class Store(Holds, Shown, Stock):
         self.figures = Figures(database)
         self.alerts = Alerts(database, self._now)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
-        self.connections = ConnectionStore(database, clock, lambda: list(self._own.values()))
+        self.connections = ConnectionStore(database, clock, self._now, lambda: list(self._own.values()))
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
 

@@ -71,8 +71,11 @@ def has_changed(connection: Connection, own: Sequence[int], now: int) -> bool:
     return connection.execute(soon.limit(1)).first() is not None
 
 
-def admit_due(connection: Connection, own: Sequence[int], now: int, after: Callable[[Link], int]) -> int:
-    """Admit what is due; `after` gives a connection's next regular time. Returns how many due rows were handled."""
+def admit_due(connection: Connection, own: Sequence[int], now: int, run_at: int, after: Callable[[Link], int]) -> int:
+    """Admit what is due `now` by our clock, to run from `run_at` by that of the database; returns how many rows were due.
+
+    `after` gives a connection's next regular time.
+    """
     query = (
         select(schedule.c.connection_id, schedule.c.what, schedule.c.due)
         .join(link_table, link_table.c.id == schedule.c.connection_id)
@@ -90,7 +93,7 @@ def admit_due(connection: Connection, own: Sequence[int], now: int, after: Calla
         if link is None or link.status != "active" or link.state == "needs_reauth":
             continue
         if not _is_covered(connection, link, row.what):
-            admit(connection, link, row.what, now, key=f"due:{link.id}:{row.what}:{row.due}")
+            admit(connection, link, row.what, run_at, key=f"due:{link.id}:{row.what}:{row.due}")
         if row.what == "all":
             put(connection, link.id, "all", after(link))
     return len(rows)
