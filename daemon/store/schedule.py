@@ -72,7 +72,7 @@ def has_changed(connection: Connection, own: Sequence[int], now: int) -> bool:
 
 
 def admit_due(connection: Connection, own: Sequence[int], now: int, run_at: int, after: Callable[[Link], int]) -> int:
-    """Admit what is due `now` by our clock, to run from `run_at` by that of the database; returns how many rows were due.
+    """Admit what is due `now` by our clock, to run from `run_at` by the database's; returns how many rows were due.
 
     `after` gives a connection's next regular time.
     """
