@@ -24,7 +24,7 @@ from daemon.drivers import Reauth, Trouble
 from daemon.errors import Stopped
 from daemon.history import show_time
 from daemon.model import Claim, End
-from daemon.store import Store, connections, effects, listings, offers, orders, postings, schedule
+from daemon.store import Store, connections, effects, listings, offers, orders, postings, schedule, tallies
 from daemon.store.connections import FAILING, PAUSED, Link
 from daemon.trade import Change, Result
 
@@ -67,6 +67,8 @@ class Syncs:
             if self._stop.is_set():
                 raise Stopped from trouble
             return self._fail(link, trouble)
+        finally:
+            self._publish()
         self._store.connections.note(lambda c: self._note_success(c, link, claim))
         return end
 
@@ -161,6 +163,7 @@ class Syncs:
         values = {"failures": 0, "not_before": 0, "reason": ""} | ({} if found.state == "ok" else {"since": now})
         if claim.args["scope"] == "all":
             values["last_sync"] = now
+        tallies.add(connection, {("syncs", link.driver, "ok"): 1})
         connections.change(connection, link, **values, state="ok")
 
     def _fail(self, link: Link, trouble: Trouble) -> End:
@@ -172,6 +175,7 @@ class Syncs:
             found = connections.find(connection, link.id)
             if found is None or found.status != "active":
                 return
+            tallies.add(connection, {("syncs", link.driver, "failed"): 1})
             failures = found.failures + (trouble.code != "D-RATE")
             state = found.state if failures < FAILING else "failing" if failures < PAUSED else "paused"
             if isinstance(trouble, Reauth):

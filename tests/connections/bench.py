@@ -103,9 +103,13 @@ class Bench:
         self.store.settle([claim], [end])
         return end
 
-    def sync(self, name: str = "shop", scope: str = "all") -> End:
+    def admit(self, scope: str, name: str = "shop") -> None:
         """What the schedule would begin."""
         self.store.connections.note(lambda c: schedule.admit(c, self.link(name), scope, self.clock.now()))
+
+    def sync(self, name: str = "shop", scope: str = "all") -> End:
+        """What the schedule would begin, and do it."""
+        self.admit(scope, name)
         (end,) = self.work()
         return end
 

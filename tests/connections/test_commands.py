@@ -1,5 +1,6 @@
 """Commands about connections: what they do, what they refuse, and that nothing of a credential is ever shown."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_disabling_waits_for_the_call_in_flight_and_ends_what_waits(bench: Bench
     (running,) = bench.store.claim("one", Slot(outside=True))
     ended: list[bool] = []
 
-    def rest(_stop: object, seconds: float) -> bool:
+    def rest(stop: threading.Event, seconds: float) -> bool:
         """The answer is waiting: now the call ends, and what comes next sees that it may not begin."""
         bench.clock.advance(seconds)
         bench.perform(running)

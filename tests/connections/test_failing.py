@@ -1,6 +1,6 @@
 """Marketplaces that are away, slow, in doubt or broken: nothing is doubled, nothing is lost, everything is told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from daemon.errors import Stopped
 from daemon.model import SMALL, Slot
 from daemon.store import schedule
-from daemon.trade import Change, Orders
+from daemon.trade import Change, Offer, Orders, Ticket
 from tests.connections.bench import Bench
 from tests.drivers.ticket import Feeds
 from tests.simulators.feeds import FeedMarket
@@ -57,15 +57,12 @@ def test_a_connection_that_fails_is_failing_then_paused_and_well_again_by_itself
 def test_what_failed_last_is_left_to_the_workers_for_heavy_work(bench: Bench, feeds: FeedMarket) -> None:
     stocked(bench, feeds, "A")
     weigh = "select weight from process where kind = 'sync' order by id desc limit 1"
-    schedule_one = lambda: bench.store.connections.note(  # noqa: E731
-        lambda c: schedule.admit(c, bench.link(), "offers", bench.clock.now())
-    )
-    schedule_one()
+    bench.admit("offers")
     assert bench.rows(weigh) == [(0,)]
     bench.work()
     feeds.order(status(503), times=1000)
     bench.sync()
-    schedule_one()
+    bench.admit("offers")
     assert bench.rows(weigh) == [(SMALL,)]
 
 
@@ -175,12 +172,14 @@ def test_a_death_after_the_push_is_settled_by_asking(bench: Bench, feeds: FeedMa
     class Dead(BaseException):
         """The process is gone: nothing after the push is written."""
 
-    def die() -> None:
+    found = Feeds.push
+
+    def push_and_die(driver: Feeds, change: Change, offers: Sequence[Offer], key: str) -> Ticket:
+        found(driver, change, offers, key)
         raise Dead
 
-    found = Feeds.push
     try:
-        Feeds.push = lambda self, *given: (found(self, *given), die())  # type: ignore[method-assign, assignment]
+        Feeds.push = push_and_die  # type: ignore[assignment, method-assign]
         with pytest.raises(Dead):
             bench.syncs.perform(claim)
     finally:
