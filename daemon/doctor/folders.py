@@ -34,7 +34,7 @@ def check_room(config: Config) -> Iterator[Finding]:
     seen = set()
     for place, folder in places_of(config).items():
         try:
-            room = measure(folder)
+            room = measure(next(each for each in (folder, *folder.parents) if each.exists()))
         except OSError:
             continue  # told with the folders
         if room.device in seen:
