@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check driver demo bench kill9 faults sftp-faults under-fire generated docs build pins clean
+.PHONY: help test lint check machine driver demo bench kill9 faults sftp-faults under-fire generated docs build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -25,6 +25,9 @@ lint: .venv/ready ## lint, format, types
 	$(BIN)/mypy
 
 check: lint test ## everything that a change must pass
+
+machine: .venv/ready ## as root: a small Debian with a systemd of its own, for tests/systemd/ (kept in /var/cache)
+	@$(BIN)/python -m tests.systemd.machine
 
 driver: .venv/ready ## begin a driver (NAME=magento2): its module, simulator and test, to be filled
 	@$(BIN)/python -m tests.drivers.make $(NAME)

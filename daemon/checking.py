@@ -21,6 +21,7 @@ _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
 _PIECE = 10_000  # rows that go through the rules at once
+_PIECE_BYTES = 4 << 20  # or fewer, where they are wide
 _SKU = 128  # characters that one may have
 _DOUBLED = "R-DOUBLED-SKU"
 _ZEROS = "R-ZEROS-LOST"
@@ -32,11 +33,14 @@ _NO_FAULTS = pl.DataFrame(schema=FAULTS)
 def check(job: Check, catalogs: Catalogs, desk: Desk) -> Checked:
     """Tell `desk` block after block, at most three ahead of what is acknowledged. Raises Lost and OSError."""
     manifest = spool.load(job.spool)
-    rows = job.rows
-    if manifest.bytes:
-        rows = max(1, min(rows, _LOT_BYTES * manifest.rows // manifest.bytes))
+    rows, piece = _fitting(job.rows, _LOT_BYTES, manifest), _fitting(_PIECE, _PIECE_BYTES, manifest)
     with Runs(job.spool, manifest) as runs:
-        return _Checking(job, manifest, catalogs, desk).all(Lots(runs, rows))
+        return _Checking(job, manifest, catalogs, desk, piece).all(Lots(runs, rows, is_wide=rows < job.rows))
+
+
+def _fitting(rows: int, size: int, manifest: Manifest) -> int:
+    """At most `rows` rows, or as many as have `size` bytes together."""
+    return max(1, min(rows, size * manifest.rows // manifest.bytes)) if manifest.bytes else rows
 
 
 def salt(manifest: Manifest, job: Check) -> int:
@@ -49,8 +53,9 @@ def salt(manifest: Manifest, job: Check) -> int:
 
 
 class _Checking:
-    def __init__(self, job: Check, manifest: Manifest, catalogs: Catalogs, desk: Desk) -> None:
+    def __init__(self, job: Check, manifest: Manifest, catalogs: Catalogs, desk: Desk, piece: int) -> None:
         self._job = job
+        self._rows = piece  # that go through the rules at once
         self._manifest = manifest
         self._catalogs = catalogs
         self._desk = desk
@@ -209,8 +214,8 @@ class _Checking:
         told = [changed[name] for name in ("_known", "_twin") if name in changed.columns]
         sent = lot.source.rows(changed["_at"]).hstack(told)
         # piece by piece: what the rules need beside the rows is several times their size
-        starts = range(0, len(changed), _PIECE)
-        pieces = [self._piece(sent[start : start + _PIECE], changed[start : start + _PIECE]) for start in starts]
+        ends = [(start, start + self._rows) for start in range(0, len(changed), self._rows)]
+        pieces = [self._piece(sent[start:end], changed[start:end]) for start, end in ends]
         return pl.concat([rows for rows, _ in pieces]), pl.concat([faults for _, faults in pieces])
 
     def _piece(self, sent: pl.DataFrame, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,17 +1,18 @@
 """A child process: reads, checks and renders files of senders, one job at a time, and never opens the database.
 
-Run as `python -m daemon.child <descriptor> <process id of the daemon>`; a file that kills it kills nothing else.
+Run as `python -m daemon.child <descriptor> <folder> <process id of the daemon>`; what kills it kills nothing else.
 """
 
 import ctypes
 import errno
 import os
 import resource
+import shutil
 import signal
 import socket
 import sys
-import tempfile
 import traceback
+from contextlib import suppress
 
 import pyarrow as pa
 from adbc_driver_manager import Error as DriverError
@@ -89,12 +90,13 @@ class _Sink:
         return [Acknowledge(len(self.told))]
 
 
-def main(descriptor: int, daemon: int) -> None:
-    """Answer jobs until the daemon hangs up."""
+def main(descriptor: int, folder: str, daemon: int) -> None:
+    """Answer jobs until the daemon hangs up; `folder`: not there yet, and ours until we are ready."""
     _settle(daemon)
     channel: Channel[Job] = Channel(socket.socket(fileno=descriptor), Job)
     catalogs = parts.catalogs()
-    _warm(catalogs)
+    with suppress(OSError):  # a full disk makes the first file slower, no more
+        _warm(catalogs, folder)
     try:
         kept = _give_back(0)
         channel.send(Ready())
@@ -169,9 +171,10 @@ def _settle(daemon: int) -> None:
     pa.set_io_thread_count(1)
 
 
-def _warm(catalogs: Catalogs) -> None:
+def _warm(catalogs: Catalogs, folder: str) -> None:
     """Do every job once on a small file: the first real one then finds everything loaded."""
-    with tempfile.TemporaryDirectory(prefix="tradepost-") as folder:
+    os.makedirs(folder, mode=0o700)
+    try:
         path, place = os.path.join(folder, "sample.csv"), os.path.join(folder, "spool")
         with open(path, "wb") as sample:
             sample.write(_SAMPLE)
@@ -182,6 +185,8 @@ def _warm(catalogs: Catalogs) -> None:
         answer(Check(place, rules, {"A": 1}, "sqlite"), catalogs, sink)
         faults = [block.faults for block in sink.told if isinstance(block, Block) and block.faults]
         answer(Render(place, faults, os.fsencode(folder), rules), catalogs, sink)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _give_back(kept: int) -> int:
@@ -198,4 +203,4 @@ def _resident() -> int:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

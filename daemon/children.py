@@ -1,12 +1,16 @@
 """The daemon's children: starts them, lends one to each worker that asks, replaces those that died."""
 
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Condition
 
 from daemon.channel import Channel, Hangup
@@ -22,6 +26,8 @@ _HANDED_DOWN = (
     "TZ",
     "TMPDIR",
     "LD_LIBRARY_PATH",
+    "TRADEPOST_BOOT_ID",  # these two by our unit
+    "POLARS_SKIP_CPU_CHECK",
 )  # secrets of the daemon's environment stay with it
 _THREADS = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _MEMORY = {  # both allocators would keep large buffers for the next one: twice the memory
@@ -35,14 +41,18 @@ _MEMORY = {  # both allocators would keep large buffers for the next one: twice 
 class Child:
     """One child process. Not for two threads at once."""
 
-    def __init__(self, hang: float = HANG) -> None:
-        """Start it. Only the main thread may: the kernel ends a child with the thread that started it."""
+    def __init__(self, hang: float = HANG, room: Path | None = None) -> None:
+        """Start it. Only the main thread may: the kernel ends a child with the thread that started it.
+
+        While it starts it has a folder in `room`; if it dies of that, the folder goes with it.
+        """
+        self._folder = os.path.join(room or tempfile.gettempdir(), f"tradepost-{secrets.token_hex(8)}")
         ours, theirs = socket.socketpair()
         with theirs:
             environment = {name: os.environ[name] for name in _HANDED_DOWN if name in os.environ}
             environment |= _THREADS | _MEMORY | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "daemon.child", str(theirs.fileno()), str(os.getpid())],
+                [sys.executable, "-P", "-m", "daemon.child", str(theirs.fileno()), self._folder, str(os.getpid())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=environment,
@@ -91,6 +101,7 @@ class Child:
         """End it from any thread; who waits for its answer gets ChildDied."""
         self._process.kill()
         self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def close(self) -> None:
         """End it, and our end of the wire: only where nobody can be waiting for it."""
@@ -123,10 +134,10 @@ class Child:
 class Children:
     """`count` children. `start`, `turn` and `stop` belong to the main thread, `lend` to the workers."""
 
-    def __init__(self, count: int, hang: float = HANG) -> None:
-        """`hang`: seconds of silence after which a child that owes an answer is ended."""
+    def __init__(self, count: int, hang: float = HANG, room: Path | None = None) -> None:
+        """`hang`: seconds of silence after which a child that owes an answer is ended; `room`: see `Child`."""
         self._count = count
-        self._hang = hang
+        self._hang, self._room = hang, room
         self._free: list[Child] = []
         self._lent: list[Child] = []
         self._changed = Condition()
@@ -134,7 +145,7 @@ class Children:
 
     def start(self) -> None:
         """Start all and wait until they are ready. Raises ChildDied when one cannot be."""
-        started = [Child(self._hang) for _ in range(self._count)]
+        started = [Child(self._hang, self._room) for _ in range(self._count)]
         for child in started:
             child.ready(_START)
         with self._changed:
@@ -147,7 +158,7 @@ class Children:
                 self._free.remove(child)
                 child.close()
             missing = 0 if self._stopped else self._count - len(self._free) - len(self._lent)
-            self._free += [Child(self._hang) for _ in range(missing)]
+            self._free += [Child(self._hang, self._room) for _ in range(missing)]
             self._changed.notify_all()
 
     @contextmanager

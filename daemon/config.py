@@ -110,8 +110,12 @@ class Secret:
         """The secret, without a line end after it. Raises OSError or KeyError when it is not there."""
         if self.kind == "env":
             return os.environ[self.place]
-        folder = Path(os.environ["CREDENTIALS_DIRECTORY"]) if self.kind == "credential" else Path("/")
-        return (folder / self.place).read_text(encoding="utf-8").rstrip("\r\n")
+        path = Path("/") / self.place
+        if self.kind == "credential":
+            path = Path(os.environ["CREDENTIALS_DIRECTORY"]) / self.place
+            if not path.exists():  # systemd puts this before the names of a whole folder (our unit's LoadCredential=)
+                path = path.with_name(f"tradepost_{self.place}")
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
 
     def __repr__(self) -> str:
         return "***"

@@ -12,6 +12,7 @@ from daemon.runs import Runs
 from daemon.spool import as_frame
 
 _AHEAD = 3  # lots in a stretch: the rest of a stretch is handled twice, so it should be the smaller part
+_AHEAD_WIDE = 1  # but wide records are much memory
 _KEPT = 10_000  # warnings of a file that are told; the others are only counted
 _NARROW = ["_key", "_line", "_digest"]
 _NOBODY = pl.DataFrame(schema={"_line": pl.UInt32, "detail": pl.String})
@@ -42,12 +43,18 @@ class Stretch:
         """The rows at these places, in this order, as sent."""
         return as_frame(_rows(self._table, at))
 
+    def close(self) -> None:
+        """Nobody looks at its rows any more: whoever still has a lot of it keeps no memory by that."""
+        self._table = self._table.slice(0, 0)
+
 
 class Lots:
     """A lot ends after `size` keys of the file: a function of the file alone, whatever the store knows."""
 
-    def __init__(self, runs: Runs, size: int) -> None:
+    def __init__(self, runs: Runs, size: int, *, is_wide: bool = False) -> None:
+        """`is_wide`: `size` is smaller than it might be, because the records are large."""
         self._runs = runs
+        self._ahead = _AHEAD_WIDE if is_wide else _AHEAD
         self._size = size
         self._kept = 0
         self._done = 0  # keys in finished lots
@@ -55,7 +62,7 @@ class Lots:
 
     def __iter__(self) -> Iterator[Lot]:
         tail: tuple[pa.Table, pl.Series] | None = None
-        for table, last in self._runs.stretches(self._size * _AHEAD):
+        for table, last in self._runs.stretches(self._size * self._ahead):
             before = pl.Series("_before", [0], pl.Int64).new_from_index(0, table.num_rows)
             if tail:
                 table = pa.concat_tables([tail[0], table])
@@ -68,6 +75,8 @@ class Lots:
             if not last:
                 rest = counting[sure:]
                 tail = _rows(table, rest["_at"]), rest["_before"]
+            stretch.close()
+            del table, before, counting, stretch  # before the next one is read
 
     def _counting(self, table: pa.Table, before: pl.Series) -> pl.DataFrame:
         """The lines that count, with `_before`: how many lines of its key each overrules (noted by ordinal)."""

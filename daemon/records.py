@@ -117,7 +117,8 @@ class Opened:
     Of formats whose records each have fields of their own ("json", "ndjson", "xml") a cell is null where the record
     lacks the field, and there are `_fault` (string, null; code, blank and detail of what makes a record unreadable) and
     `_product` (uint32, the same for all variants of one product, else null). JSON also has `_object` (string): the
-    sender's object, without line breaks.
+    sender's object, without line breaks. An error file of such records that is a table and names what they lack is read
+    as they are, and only has no `_product`.
     """
 
     header: tuple[str, ...]

@@ -63,6 +63,7 @@ class Runs:
             pieces = [piece for run, cursor in enumerate(cursors) for piece in self._take(run, cursor, bound)]
             if self._file:
                 yield pa.Table.from_batches(pieces, self._batches.schema), bound is None
+            del pieces  # two stretches at once would be twice the memory
 
     def _bounds(self, rows: int) -> Iterator[tuple[str, int] | None]:
         """Where stretches end: after a key in a run and all runs before it, before that key in the runs behind it."""

@@ -69,6 +69,15 @@ def make_folders(root: Path, owner: pwd.struct_passwd, sender: pwd.struct_passwd
                 _give(folder, user, group, _SHARED)
 
 
+def make_home(root: Path, owner: pwd.struct_passwd) -> bool:
+    """The folder of an account whose files come by other ways, where only root may make it; False if it is there."""
+    if os.geteuid() != 0 or root.exists() or not root.parent.is_dir():
+        return False
+    root.mkdir()
+    _give(root, owner.pw_uid, owner.pw_gid, 0o770)
+    return True
+
+
 def describe_next(root: Path, owner: pwd.struct_passwd, sender: pwd.struct_passwd) -> list[str]:
     """What root still has to do by hand, as commands."""
     todo = []

@@ -27,6 +27,7 @@ from daemon.history import History
 from daemon.identifiers import ulid
 from daemon.instance import Instance
 from daemon.intake import Intake
+from daemon.notify import Manager, describe
 from daemon.operation import EVERY, Operation, Pulse
 from daemon.outbox import Outbox
 from daemon.performers import make_performers
@@ -55,6 +56,7 @@ class Service:
         self.config = config
         self.clock = clock
         self.data_dir = Path(config.data_dir)
+        self.spools = self.data_dir / "spool"
         self.site = read_site(self.data_dir)
         self.stop = threading.Event()
         self.wanted = Waker()
@@ -63,11 +65,12 @@ class Service:
         self.fault: BaseException | None = None
         self.taking = True  # files from the inboxes
         self.trouble = Trouble(clock)
+        self.manager = Manager(clock, self._lives, self._describe)
         self.store = prepare_store(config, clock)
         self.instance = Instance(self.data_dir, ulid(clock.now()))
         self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
         self.accounts: dict[str, Account] = {}
-        self.children = Children(2)
+        self.children = Children(2, room=self.spools)
         self.waits = Waits(clock)
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail, self.waits)
         self.copies = Copies(self.data_dir)
@@ -135,6 +138,7 @@ class Service:
         try:
             while not self.stop.is_set():
                 pause = self.turn()
+                self.manager.turn()
                 if once and pause > 0 and (is_done or self._is_done)():
                     if self.taking:
                         self._try(self.care.turn)
@@ -151,7 +155,8 @@ class Service:
             return 0
         if signal.SIGHUP in self.signals:
             self.signals.discard(signal.SIGHUP)
-            self._try(self.reload)
+            with self.manager.reloading():
+                self._try(self.reload)
         self._try(self.children.turn)
         self.watch.turn()
         if self.orphans.is_set() and self.taking:
@@ -204,9 +209,9 @@ class Service:
             self.engine.hint()
 
     def _clear_spools(self) -> None:
-        """Remove what dead daemons were reading, unless another one lives: it may be reading still."""
+        """Remove what dead daemons and their children left, unless another one lives: it may be reading still."""
         if self._is_alone():
-            shutil.rmtree(self.data_dir / "spool", ignore_errors=True)
+            shutil.rmtree(self.spools, ignore_errors=True)
 
     def _is_alone(self) -> bool:
         return [each["id"] for each in self.store.list_instances() if each["site"] == self.site] == [self.instance.id]
@@ -259,7 +264,14 @@ class Service:
         idle = self._try(self.tick.owes) is False and self._try(self.store.find_open) == set()
         return idle and self._try(self.poller.owes) is False
 
+    def _lives(self) -> bool:
+        return self.watch.alive() and self.staff.lives() and self.history.is_alive()
+
+    def _describe(self) -> str:
+        return describe(len(self.accounts), self._try(self.store.backlog) or {}, self.trouble.lasting())
+
     def _end(self, chores: BackgroundScheduler, *, once: bool) -> None:
+        self.manager.stopping()
         self.stop.set()
         self._try(self.operation.stop)
         self.poller.end()

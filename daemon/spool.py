@@ -270,6 +270,9 @@ def _state(path: bytes) -> tuple[int, int, int]:
 
 @cache
 def _boot() -> str:
+    # systemd tells it to a service that it does not let look
+    if told := os.environ.get("TRADEPOST_BOOT_ID"):
+        return told
     with open("/proc/sys/kernel/random/boot_id") as identity:
         return identity.read().strip()
 

@@ -49,6 +49,10 @@ class Staff:
         for worker in (*self._files, *self._outside):
             worker.start()
 
+    def lives(self) -> bool:
+        """Whether all of them do: a thread that ended by a fault has told of it, but who knows."""
+        return all(worker.is_alive() for worker in (*self._files, *self._outside))
+
     def hint(self) -> None:
         """There may be work of any kind."""
         self.files.hint()

@@ -18,6 +18,7 @@ class Trouble:
         self._clock = clock
         self._lock = threading.Lock()
         self._message = ""
+        self._code = ""
         self._pause = 0.0
         self._until = 0.0
 
@@ -25,7 +26,7 @@ class Trouble:
         """It happened, perhaps again; returns the seconds to wait before the next try."""
         with self._lock:
             is_new = fault.message != self._message
-            self._message = fault.message
+            self._message, self._code = fault.message, fault.code
             self._pause = min(max(self._pause * 2, FIRST), LONGEST)
             self._until = self._clock.monotonic() + self._pause
             pause = self._pause
@@ -48,3 +49,9 @@ class Trouble:
         """Why nothing should be taken now; None when that is over, or when it is time to try again."""
         with self._lock:
             return self._message or None if self._clock.monotonic() < self._until else None
+
+    def lasting(self) -> str:
+        """What is wrong, with its code, also between two tries; "" if nothing is."""
+        with self._lock:
+            lasts = self._message and self._clock.monotonic() < self._until + LONGEST
+            return f"{self._code}: {self._message}" if lasts else ""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -98,6 +99,10 @@ class Watch:
         reason = self._doubt or "; ".join(f"{name}: {why}" for name, why in sorted(self._blind.items()))
         return not reason, reason
 
+    def alive(self) -> bool:
+        """Whether the watching goes on; where the kernel gives us no watcher, the rescan does without."""
+        return self._observer is None or self._observer.is_alive()
+
     def hear(self, account: str) -> None:
         """The canary of an account came through."""
         self._silent.discard(account)
@@ -123,6 +128,14 @@ class Watch:
         if now - self._sung >= _SING:
             self._sung = now
             self._sing()
+
+    def prove(self, patience: float) -> dict[str, str]:
+        """Send a canary through each inbox and wait so many seconds for its event; who was not heard, and why."""
+        self._sing()
+        until = time.monotonic() + patience
+        while self._silent and time.monotonic() < until:
+            time.sleep(0.02)
+        return {**dict.fromkeys(self._silent, "the kernel told nothing"), **self._blind}
 
     def _retry(self) -> None:
         """Watch what could not be watched before, without a gap for the others."""

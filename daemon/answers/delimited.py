@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from daemon.answers.rows import MARKS, Rows
+from daemon.answers.rows import Rows
 from daemon.dangers import guarded_text
 from daemon.guards import guarded
 
@@ -15,24 +15,26 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def write(file: BinaryIO, rows: Rows, delimiter: str) -> None:
-    """An error file: rejected rows as they were sent, in the sender's own delimiter, behind the five columns."""
+    """An error file: rejected rows as they were sent, in the sender's own delimiter, behind our columns."""
     names = guarded(pl.Series(rows.names, dtype=pl.String)).to_list()
-    file.write(heading([*MARKS, *names], delimiter))
+    file.write(heading([*rows.marks, *names], delimiter))
     for some, _, _ in rows.rejected():
         more = None
         if some["_surplus"].null_count() < len(some):
             more = [_surplus(found, delimiter) for found in some["_surplus"].to_list()]
-        file.write(lines(_cells(some, rows.own), delimiter, more))
+        file.write(lines(_cells(some, rows), delimiter, more))
 
 
-def _cells(some: pl.DataFrame, own: list[int]) -> pl.DataFrame:
+def _cells(some: pl.DataFrame, rows: Rows) -> pl.DataFrame:
     """The cells of some rows. A line with too few goes back with too few: filled up, its blanks would clear what is
     stored."""
-    sent = pl.DataFrame([guarded(some[str(at)].fill_null("")) for at in own])
+    sent = pl.DataFrame([guarded(some[str(at)].fill_null("")) for at in rows.own])
     if some["_cells"].null_count() < len(some):
-        missing = [pl.when(some["_cells"] <= at).then(None).otherwise(pl.col(str(at))).alias(str(at)) for at in own]
+        missing = [
+            pl.when(some["_cells"] <= at).then(None).otherwise(pl.col(str(at))).alias(str(at)) for at in rows.own
+        ]
         sent = sent.with_columns(missing)
-    return guard(some.select(MARKS)).hstack(sent)
+    return guard(some.select(rows.marks)).hstack(sent)
 
 
 def guard(cells: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from daemon.dangers import guarded_text
 
 # a text that may begin like something a spreadsheet would run; with a backslash only a closer look tells
 _RISKY = re.compile(r"\"'*[=+\-@\\\t\r]")
+_MARKED = re.compile(f'"(?:{"|".join(MARKS)})"')  # its own key of that name would win over ours
 
 _DEEPEST = 64  # levels in which texts are looked for; no cell comes from far below
 
@@ -26,16 +27,16 @@ def write(file: BinaryIO, rows: Rows) -> None:
     for some, _, restated in rows.rejected():
         told = some.select(pl.col("_line").cast(pl.Int64), *MARKS[1:], "_object")
         for row, (*marks, sent) in enumerate(told.iter_rows()):
-            own = _own(sent, rows.again, restated.get(row, {}))
+            own = _own(sent, restated.get(row, {}))
             head = encode(dict(zip(MARKS, marks, strict=True)))[:-1]
             file.write(between + head + (b"}" if own == "{}" else b"," + own[1:].encode()))
             between = b",\n"
     file.write(b"\n]\n")
 
 
-def _own(sent: str, again: bool, restated: Mapping[str, str]) -> str:
-    """A record without the five keys of an earlier error file, with what spreadsheets would run guarded."""
-    if not again and not restated and not _RISKY.search(sent):
+def _own(sent: str, restated: Mapping[str, str]) -> str:
+    """A record without keys like our five, as in an earlier error file, with what spreadsheets would run guarded."""
+    if not restated and not _RISKY.search(sent) and not _MARKED.search(sent):
         return "{}" if sent.strip(" \t\r\n{}") == "" else sent.strip(" \t\r\n")
     try:
         fields = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])

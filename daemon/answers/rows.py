@@ -1,6 +1,7 @@
 """The lines of a file that have faults, in its order, with everything that is to be said about each."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import polars as pl
@@ -17,6 +18,7 @@ from daemon.spool import Desk, Manifest
 
 WARNED = ("line", "sku", "code", "field", "message")
 MARKS = ("_line", "_severity", "_codes", "_fields", "_messages")
+ABSENT = "_absent"
 ROWS = 4_096  # rendered at once
 BYTES = 8 << 20  # or fewer rows, where they are large
 _FEW = pl.col("field", "code").cast(pl.Categorical)  # a million faults have a dozen of each
@@ -27,7 +29,8 @@ _SAID = {"_codes": "code", "_fields": "field", "_messages": "message"}
 class Rejected(NamedTuple):
     """Some lines for an error file.
 
-    `rows`: MARKS, the cells to go back by position, `_cells`, `_surplus`, `_object` where the spool has it. `notes`:
+    `rows`: MARKS and ABSENT, the cells to go back by position, `_cells`, `_surplus`, `_object` where the spool has it.
+    `notes`:
     each fault by itself, `_row` (counted from 0), `_at` (position of its column, -1: none of them), `message`.
     `restated`: by row and column the cells that are not as they were sent, see `Catalogs.restate`.
     """
@@ -41,7 +44,7 @@ class Rows:
     """All lines with faults.
 
     `own`: positions of the sender's own columns, `names`: what he calls them, `width`: how many columns he sent,
-    `again`: some of the five of an error file are among them, `count`: how many lines are rejected.
+    `count`: how many lines are rejected.
     """
 
     def __init__(self, job: Render, manifest: Manifest, catalogs: Catalogs, desk: Desk, runs: Runs) -> None:
@@ -51,16 +54,23 @@ class Rows:
         self._desk = desk
         self._runs = runs
         # a column called like one of the five has no place beside them: it would be refused as doubled
-        self.own = [at for at, name in enumerate(manifest.header) if name not in MARKS]
+        self.own = [at for at, name in enumerate(manifest.header) if name not in (*MARKS, ABSENT)]
         self.names = [manifest.header[at] for at in self.own]
         self.width = len(manifest.header)
-        self.again = len(self.own) < self.width
         pieces = [unpack(packed).with_columns(_FEW) for packed in job.faults]
         pieces = pieces or [pl.DataFrame(schema=FAULTS).with_columns(_FEW)]
         faults = pl.concat(pieces).sort("_line", maintain_order=True)
         errors = [code for code in faults["code"].unique().cast(pl.String) if catalogs.severity(code) == "error"]
         self._faults = faults.with_columns(_error=pl.col("code").is_in(errors))
         self.count = self._faults["_line"].filter(self._faults["_error"]).n_unique()
+
+    @cached_property
+    def marks(self) -> tuple[str, ...]:
+        """What a table has before the sender's own columns: MARKS, and ABSENT where a record lacks a field that others
+        have, for it has a cell all the same, which would clear what is stored."""
+        stretches = self._stretches(self._faults, _of_rejected, self._products()) if self._manifest.plan.sparse else ()
+        lacking = any(rows[str(at)].null_count() for rows, _ in stretches for at in self.own)
+        return (*MARKS, ABSENT) if lacking else MARKS
 
     def rejected(self) -> Iterator[Rejected]:
         """Every line with an error, with all its faults, and every other line of the same product, in file order."""
@@ -77,7 +87,8 @@ class Rows:
             rows = rows.join(joined, on="_line", how="left", maintain_order="left")
             severity = pl.when(pl.col("_codes").is_null()).then(pl.lit("context")).otherwise(pl.lit("error"))
             said = pl.col(*_SAID).fill_null("")
-            yield Rejected(rows.with_columns(said, _line=self._shown(), _severity=severity), notes, restated)
+            marks = {"_line": self._shown(), "_severity": severity, ABSENT: self._absent()}
+            yield Rejected(rows.with_columns(said, **marks), notes, restated)
 
     def warned(self, most: int) -> Iterator[pl.DataFrame]:
         """The first warnings in the order of the file, those of the header before them, as rows of the answer."""
@@ -136,6 +147,14 @@ class Rows:
             for row in (sent[str(at)] != cells).fill_null(False).arg_true():
                 changed.setdefault(row, {})[name] = cells[row]
         return changed
+
+    def _absent(self) -> pl.Expr:
+        """The names of the fields that a record lacks."""
+        if not self._manifest.plan.sparse:
+            return pl.lit("")
+        named = zip(self.own, self.names, strict=True)
+        absent = [pl.when(pl.col(str(at)).is_null()).then(pl.lit(name)) for at, name in named]
+        return pl.concat_str(absent, separator="; ", ignore_nulls=True)
 
     def _shown(self) -> pl.Expr:
         """The line as its sender counts."""

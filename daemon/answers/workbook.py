@@ -13,7 +13,7 @@ import polars as pl
 
 from daemon.answers import parts
 from daemon.answers.notes import Notes, letters
-from daemon.answers.rows import MARKS, Rows
+from daemon.answers.rows import Rows
 from daemon.dangers import guarded_text
 from daemon.guards import guarded
 
@@ -48,16 +48,16 @@ def write(file: BinaryIO, rows: Rows) -> None:
 
 
 def _write(stream: IO[bytes], rows: Rows, notes: Notes) -> None:
-    header = [*MARKS, *guarded(pl.Series(rows.names, dtype=pl.String)).to_list()]
+    header = [*rows.marks, *guarded(pl.Series(rows.names, dtype=pl.String)).to_list()]
     heads = pl.DataFrame([pl.Series(str(place), [name], pl.String) for place, name in enumerate(header)])
-    places = {-1: 0, **{at: place for place, at in enumerate(rows.own, len(MARKS))}}
+    places = {-1: 0, **{at: place for place, at in enumerate(rows.own, len(rows.marks))}}
     written = stream.write(parts.HEAD.format(width=len(header)).encode())
     written += stream.write(_sheet_rows(heads, 1, _BOLD, [None]))
     number = 2
     for some, faults, _ in rows.rejected():
         if number + len(some) > _ROWS + 1 or (some["_cells"] < rows.width).any():
             raise Unfit
-        cells = [*some.select(MARKS), *(some[str(at)] for at in rows.own)]
+        cells = [*some.select(rows.marks), *(some[str(at)] for at in rows.own)]
         named = pl.DataFrame([guarded(cell.fill_null("")).alias(str(place)) for place, cell in enumerate(cells)])
         written += stream.write(_sheet_rows(named, number, _TEXT, some["_surplus"].to_list()))
         if written > _BYTES:

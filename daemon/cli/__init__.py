@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
-from daemon.cli import command, keep, setup, show, work
+from daemon.cli import command, keep, service, setup, show, work
 from daemon.cli.call import Call
 from daemon.errors import ConfigurationFault, Refused, Surroundings
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 account = typer.Typer(help="Accounts: one company each, with a folder of its own.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
+systemd = typer.Typer(help="tradepost as a service of this machine.", no_args_is_help=True)
 
 
 def _say_version(wanted: bool) -> None:
@@ -57,6 +58,7 @@ account.command("list")(setup.list_accounts)
 app.command()(work.drop)
 app.command()(command.do)
 app.command()(show.status)
+app.command()(show.doctor)
 app.command()(show.history)
 app.command()(show.processes)
 app.command()(show.connections)
@@ -66,6 +68,8 @@ app.add_typer(database, name="db")
 database.command("upgrade")(keep.upgrade)
 app.command()(keep.backup)
 app.command()(keep.restore)
+app.add_typer(systemd, name="service")
+systemd.command("install")(service.install)
 
 
 def main() -> None:

@@ -2,17 +2,33 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
 SHOWN = 1000  # lines of a table: more than that nobody reads, and a million would not fit
+WIDTH = 100  # columns of what is wrapped where no terminal says how wide it is
 
 
-def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
-    """Print rows: as JSON whole, one a line as they come; as a table the `columns`, or `empty` if there is none."""
+def print_rows(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    empty: str,
+    below: Callable[[Mapping[str, Any]], str] | None = None,
+) -> None:
+    """Print rows: as JSON whole, one a line as they come; as a table the `columns`, or `empty` if there is none.
+
+    `below`: what else a table says of a row, as sentences under its line, since no column is wide enough for them.
+    """
     if as_json:
         _print_json(iter(rows))
         return
@@ -28,13 +44,16 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_
     if not shown:
         typer.echo(empty)
         return
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, int(not below)))
     for row in shown:
         # a sender's text must not move the cursor, nor be read as markup
         table.add_row(*(Text(one_line(_plain(row.get(column)))) for column in columns))
     # nobody cuts what goes into a file or a pipe
     console = Console(width=None if sys.stdout.isatty() else 4000, highlight=False)
-    console.print(table)
+    if below:
+        _print_below(table, shown, below, console)
+    else:
+        console.print(table)
     if next(remaining, None) is not None:
         typer.echo(f"These are the first {SHOWN}; all of them: tradepost --json …")
 
@@ -55,6 +74,25 @@ def _print_json(rows: Iterator[Mapping[str, Any]]) -> None:
         sys.stdout.write(before + json.dumps(row, ensure_ascii=False, default=str))
         before = ",\n"
     sys.stdout.write("\n]\n" if before == ",\n" else "[]\n")
+
+
+def _print_below(
+    table: "Table", rows: Sequence[Mapping[str, Any]], below: Callable[[Mapping[str, Any]], str], console: "Console"
+) -> None:
+    """Print a table, and under the line of each row what `below` says of it."""
+    from daemon.log import one_line
+
+    with console.capture() as captured:
+        console.print(table)
+    head, rule, *lines = filter(str.strip, captured.get().splitlines())
+    typer.echo(f"{head.rstrip()}\n{rule}")
+    for row, line in zip(rows, lines, strict=True):
+        typer.echo("\n".join([line.rstrip(), *_wrapped(one_line(below(row)), console)]))
+
+
+def _wrapped(text: str, console: "Console") -> list[str]:
+    width = console.width if sys.stdout.isatty() else WIDTH
+    return textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _plain(value: object) -> str:

@@ -89,8 +89,10 @@ def add_account(
     given["settle"] = senders.SETTLE if sender else None
     written = write_account(config, account, **{key: value for key, value in given.items() if value is not None})
     folder = config.drop_root / account
-    if sender:
-        owner = senders.find_owner(config.data_dir)
+    owner = senders.find_owner(config.data_dir)
+    if not sender:
+        senders.make_home(folder, owner)
+    else:
         senders.make_folders(folder, owner, sender)
         for command in senders.describe_next(folder, owner, sender):
             typer.echo(f"Still to be done: {command}", err=True)

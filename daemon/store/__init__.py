@@ -238,6 +238,11 @@ class Store(Holds, Shown, Stock):
         with self.database.read() as connection:
             return accounts.overview(connection, self.clock.now())
 
+    def backlog(self) -> dict[str, int]:
+        """How many processes are not done, by state."""
+        with self.database.read() as connection:
+            return accounts.backlog(connection)
+
     def upgrade(self) -> None:
         """Bring the schema to this version (`tradepost db upgrade`)."""
         self.schema.upgrade()

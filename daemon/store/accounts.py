@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.store.tables import account, item, process, upload
@@ -90,3 +90,9 @@ def overview(connection: Connection, now: int) -> list[dict[str, Any]]:
         .order_by(account.c.name)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def backlog(connection: Connection) -> dict[str, int]:
+    """How many processes are not done, by state."""
+    query = select(process.c.state, func.count()).where(text("state <> 'done'")).group_by(process.c.state)
+    return dict(connection.execute(query).tuples().all())

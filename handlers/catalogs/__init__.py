@@ -17,8 +17,9 @@ from daemon.dangers import unguarded_text
 from daemon.errors import Refused
 from daemon.messages import Rules
 from daemon.records import Checked, Opened, Plan, Source
-from handlers.catalogs import elements, layouts, objects, packed, tables, text, trees, workbook
+from handlers.catalogs import elements, gaps, layouts, objects, packed, tables, text, trees, workbook
 from handlers.catalogs.codes import CODES, explain, refusal, severity
+from handlers.catalogs.columns import ABSENT
 from handlers.catalogs.evidence import observe, restate
 from handlers.catalogs.guard import unguarded
 from handlers.catalogs.languages import others, translate
@@ -66,27 +67,34 @@ def open(source: Source, suffix: str, rules: Rules) -> tuple[Opened, Plan]:
     if long:  # a name stands in each fault of its column
         raise refusal("H-NAME-LENGTH", value=_NAME, detail=long)
     plan = layouts.recognise(opened.header, opened.line, rules.mappings)
-    if opened.format in _SPARSE:
+    if opened.format in _SPARSE or _has_gaps(opened, plan):
         plan = replace(plan, sparse=True)
     if opened.faults:
         plan = replace(plan, faults=(*plan.faults, *opened.faults))
     if plan.again:
-        opened = replace(opened, records=_again(opened.records, plan))
+        opened = replace(opened, records=_again(opened, plan))
     shop = layouts.shop(plan, rules, source)
     if isinstance(shop, Family):
 
         def reread() -> Opened:
             again = packed.read(source, suffix, rules, FORMATS)
-            return replace(again, records=_again(again.records, plan)) if plan.again else again
+            return replace(again, records=_again(again, plan)) if plan.again else again
 
         return unfold(opened, reread, source, plan, shop)
     return (replace(opened, records=derive(opened.records, shop, len(plan.header))) if shop else opened), plan
 
 
-def _again(records: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
+def _has_gaps(opened: Opened, plan: Plan) -> bool:
+    """Whether it is a table of records that had fields of their own."""
+    return plan.again and ABSENT in opened.header and opened.format not in _SPARSE
+
+
+def _again(opened: Opened, plan: Plan) -> Iterator[pa.RecordBatch]:
     rows = 0
-    for batch in records:
+    for batch in opened.records:
         batch = unguarded(batch, plan)
+        if _has_gaps(opened, plan):
+            batch = gaps.reopened(batch, plan)
         rows += batch.num_rows
         if batch.num_rows:
             yield batch

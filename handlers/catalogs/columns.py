@@ -28,7 +28,8 @@ NATIVE: Final = (
     "channels",
     "action",
 )
-MARKS: Final = ("_line", "_severity", "_codes", "_fields", "_messages")
+ABSENT: Final = "_absent"  # names the fields that a record lacks, where records with fields of their own are a table
+MARKS: Final = ("_line", "_severity", "_codes", "_fields", "_messages", ABSENT)
 EXTRA: Final = ("option", "attribute", "price", "quantity")
 
 _IGNORED = re.compile(r"[\s_-]+")

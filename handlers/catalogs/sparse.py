@@ -23,7 +23,7 @@ class Sparse(Checker):
 
     def check(self, rows: pl.DataFrame) -> Checked:
         """As `Checker.check`; null cells are fields that are not there."""
-        self._sent = rows
+        self._sent = rows.filter(~rows["_aside"]) if self._plan.products else rows  # those that are judged
         try:
             return super().check(rows.with_columns(pl.col(list(self._places.values())).fill_null("")))
         finally:
@@ -40,7 +40,9 @@ class Sparse(Checker):
 
     def _cells(self, rows: pl.DataFrame, ragged: pl.Series, faults: Faults) -> None:
         """What made a record unreadable, told by the format that read it."""
-        for row in ragged.arg_true().to_list():
+        told = self._sent["_fault"].is_not_null()
+        super()._cells(rows, ragged & ~told, faults)
+        for row in (ragged & told).arg_true().to_list():
             code, _, detail = self._sent["_fault"][row].partition(" ")
             field = detail if detail in self._plan.header else ""
             faults.add(pl.Series([row]), field, [code], [detail])

@@ -5,14 +5,16 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from daemon.clock import SystemClock
+from daemon.commands.shown import show_items
+from daemon.config_file import load
+from daemon.site import prepare_store
 from tests.factories import read_csv
 from tests.reliability.daemons import Daemon, wait_until, write_config
 
@@ -27,17 +29,13 @@ CATALOG = (
 )
 
 
-class Site:
-    """A daemon that runs, and the folders of one account as its people see them."""
+class Sender:
+    """The folders of one account as its people see them."""
 
-    def __init__(self, root: Path, more: str = "", account: str = "") -> None:
-        self.config = write_config(root, more=more)
-        text = self.config.read_text(encoding="utf-8")
-        self.config.write_text(text.replace("[accounts.acme]", f"[accounts.acme]\n{account}"), encoding="utf-8")
-        self.root = root / "drop" / "acme"
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.inbox = self.root / "inbox" / "catalog"
         self.outbox = self.root / "outbox"
-        self.daemon = Daemon(self.config)
 
     def drop(self, name: str | bytes, content: str | bytes, folder: Path | None = None) -> None:
         """Write beside the inbox, rename in."""
@@ -71,22 +69,25 @@ class Site:
         text = (self.outbox / line["error_file"]).read_text(encoding="utf-8-sig")
         return list(csv.DictReader(text.splitlines(), delimiter=";" if ";" in text.splitlines()[0] else ","))
 
+
+class Site(Sender):
+    """A daemon that runs, and its account acme."""
+
+    def __init__(self, root: Path, more: str = "", account: str = "", other: str = "") -> None:
+        """`account`: settings of acme, `other`: of nordwind."""
+        super().__init__(root / "drop" / "acme")
+        self.config = write_config(root, more=more)
+        text = self.config.read_text(encoding="utf-8").replace("[accounts.acme]", f"[accounts.acme]\n{account}")
+        self.config.write_text(text.replace("[accounts.nordwind]", f"[accounts.nordwind]\n{other}"), encoding="utf-8")
+        self.daemon = Daemon(self.config)
+
     def items(self) -> dict[str, dict[str, Any]]:
-        """The stored items by sku, as the command line lists them."""
-        command = [
-            sys.executable,
-            "-m",
-            "daemon.cli",
-            "--config",
-            str(self.config),
-            "--json",
-            "do",
-            "item.list",
-            "--account",
-            "acme",
-        ]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return {item["sku"]: item for item in json.loads(printed)}
+        """The stored items by sku, as the command line lists them, without starting a program for it."""
+        store = prepare_store(load(self.config), SystemClock())
+        try:
+            return {str(item["sku"]): json.loads(json.dumps(item)) for item in show_items(store.items("acme"))}
+        finally:
+            store.close()
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,15 @@ def test_an_object_that_comes_again_does_not_repeat_its_five_keys(tmp_path: Path
     assert '"price":1.50' in (tmp_path / "errors.json").read_text()
 
 
+def test_an_object_with_a_group_called_like_one_of_the_five_keys_has_each_key_once(tmp_path: Path) -> None:
+    made = Made(
+        tmp_path, FIELDS, [row(1, "A", None, "1.50", _object='{"sku":"A","_codes":{"x":1},"price":1.50}')], "json"
+    )
+    made.render([(1, "title", "R-TITLE-MISSING")])
+    (found,) = json.loads((tmp_path / "errors.json").read_text(), object_pairs_hook=list)
+    assert [name for name, _ in found] == [*HEADER, "sku", "price"]
+
+
 def test_texts_in_objects_are_guarded_where_they_begin_a_cell_and_numbers_never(tmp_path: Path) -> None:
     text = '{"sku":"A","title":"=1+1",'
     text += '"a":"\\u003dx","b":"\'=x","c":"\'Tis","d":-1e5,"e":"-5","f":["@x","@y"],"g":{"h":"+a"}}'

@@ -196,6 +196,28 @@ def test_child_dies_with_its_daemon(installed: None) -> None:
     assert signalled
 
 
+def test_a_child_that_is_ended_while_it_starts_leaves_nothing_behind(tmp_path: Path, installed: None) -> None:
+    room = tmp_path / "spool"
+    child = Child(room=room)
+    while not room.exists() or not list(room.iterdir()):  # until it is ready, long after
+        assert child.alive
+    os.kill(child.pid, signal.SIGSTOP)
+    child.close()
+    assert list(room.iterdir()) == []
+    ready = Child(room=room)
+    ready.ready(60)
+    assert list(room.iterdir()) == []
+    ready.close()
+
+
+def test_a_child_without_room_to_warm_up_starts_all_the_same(tmp_path: Path, installed: None) -> None:
+    room = tmp_path / "file"
+    room.write_bytes(b"")
+    child = Child(room=room)
+    child.ready(60)
+    child.close()
+
+
 def _readable(descriptor: int) -> bool:
     import select
 

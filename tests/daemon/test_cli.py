@@ -17,7 +17,7 @@ from daemon import cli
 from daemon.clock import SystemClock
 from daemon.commands.shown import decimal
 from daemon.store import listing, open_store
-from daemon.store.tables import account, item
+from daemon.store.tables import account, item, process
 from tests.factories import make_process
 
 ROOT = Path(__file__).parent.parent.parent
@@ -323,6 +323,27 @@ def test_a_command_is_worked_off_here_when_no_daemon_lives(stocked: Tradepost) -
     alone = do("do", "catalog.mapping", "--account", "demo", "layout=shop", "column=Name", "field=title")
     assert json.loads(alone.out)[0]["code"] == "C-MAPPING"
     assert (lay / "waits.csv").exists()
+
+
+def test_the_latest_work_is_told_within_a_hundred_columns(stocked: Tradepost) -> None:
+    store = open_store(None, stocked.folder / "data", SystemClock())
+    store.admit([make_process(5, "demo", kind="command", lane="commands:demo", args={"target": "item.list"})])
+    store.admit([make_process(6, "demo", kind="command", lane="commands:other", args={"target": "upload.retry"})])
+    message = "None of its rows was done, and this is said at such length that no table could hold it in one line. " * 3
+    with store.database.engine.begin() as connection:
+        done = {"state": "done", "outcome": "rejected", "code": "C-NO-ROW-DONE", "message": message.strip()}
+        connection.execute(process.update().where(process.c.id == f"{6:026d}").values(**done))
+    store.close()
+    lines = stocked("processes").out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert [line.split()[:4] for line in lines if "demo" in line] == [
+        [f"{5:026d}", "demo", "command", "queued"],
+        [f"{6:026d}", "demo", "command", "rejected"],
+    ]
+    told = " ".join(" ".join(lines).split())
+    assert told.count(f"upload.retry: C-NO-ROW-DONE {message.strip()}") == 1
+    assert "    item.list" in lines
+    assert stocked.rows("processes")[1]["message"] == message.strip()
 
 
 def test_a_queued_process_that_is_cancelled_is_not_begun(stocked: Tradepost) -> None:

@@ -189,17 +189,19 @@ KEYS = st.lists(
 
 @pytest.mark.usefixtures("small_runs")
 @settings(max_examples=60, deadline=None)
-@given(keys=KEYS, size=st.integers(1, 9), ordered=st.booleans())
+@given(keys=KEYS, size=st.integers(1, 9), ordered=st.booleans(), wide=st.booleans())
 def test_lots_hold_each_key_once_with_its_last_line_in_byte_order(
-    tmp_path_factory: pytest.TempPathFactory, keys: list[str], size: int, ordered: bool
+    tmp_path_factory: pytest.TempPathFactory, keys: list[str], size: int, ordered: bool, wide: bool
 ) -> None:
     keys = sorted(keys) if ordered else keys
     file = write(tmp_path_factory.mktemp("lots") / "a.csv", [["sku", "title"], *([key, "x"] for key in keys)])
     read(file)
     place = str(file.with_suffix(".spool"))
     with runs.Runs(place, spool.load(place)) as opened:
-        cut = list(lots.Lots(opened, size))
-        sent = [lot.source.rows(lot.records["_at"]).select("_key", "_line").rows() for lot in cut]
+        cut, sent = [], []
+        for lot in lots.Lots(opened, size, is_wide=wide):
+            cut.append(lot)
+            sent.append(lot.source.rows(lot.records["_at"]).select("_key", "_line").rows())
     last = {key: line for line, key in enumerate(keys, 2) if key}
     blank = [("", line) for line, key in enumerate(keys, 2) if not key]
     expected = blank + sorted(last.items(), key=lambda item: item[0].encode())

@@ -23,3 +23,13 @@ def test_nothing_is_taken_until_the_pause_is_over_even_if_nobody_says_that_it_is
     assert trouble.reason() == FULL.message
     clock.advance(pause)
     assert trouble.reason() is None
+
+
+def test_what_lasts_is_told_with_its_code_also_between_two_tries_and_no_longer_than_it_lasts(clock: FakeClock) -> None:
+    trouble = Trouble(clock)
+    assert trouble.lasting() == ""
+    pause = trouble.note(FULL)
+    clock.advance(pause + LONGEST / 2)
+    assert trouble.lasting() == "S-DISK: The disk is full."
+    clock.advance(LONGEST)
+    assert trouble.lasting() == ""

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import re
 from pathlib import Path
 
@@ -516,3 +517,17 @@ def test_a_column_made_of_fields_that_a_record_lacks_is_lacking() -> None:
     assert cells["price"] == ["1", None]
     assert cells["gtin"] == ["", None]
     assert cells["visible"] == [None, "yes"]
+
+
+@pytest.mark.parametrize("name", ["shopify.csv", "shopify_new.csv", "woocommerce.csv", "google.tsv", "magento.csv"])
+def test_an_export_as_objects_says_the_same_as_the_table(tmp_path: Path, name: str) -> None:
+    with open(FOLDER / name, encoding="utf-8", newline="") as file:
+        records = list(csv.DictReader(file, delimiter="\t" if name.endswith(".tsv") else ","))
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(records), encoding="utf-8")
+    found, table = read(path), read(FOLDER / name)
+    for item in found.items.values():
+        item.pop("kept")
+    assert found.items == table.items
+    assert [fault[1:] for fault in found.faults] == [fault[1:] for fault in table.faults]
+    assert found.ignored == table.ignored
