@@ -54,8 +54,9 @@ under-fire: .venv/ready ## send COUNT=1000 pushes of each driver while a fifth o
 generated: .venv/ready ## send COUNT=1000 generated files of each format, and count the answers (SEED=1 repeats)
 	@$(BIN)/python -m tests.hostile.generated --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
-docs: .venv/ready ## write docs/codes.md anew from the tables of codes
+docs: .venv/ready ## write docs/codes.md anew from the tables of codes, and the README's tables of drivers
 	@$(BIN)/python -m tests.codes_page > docs/codes.new && mv docs/codes.new docs/codes.md
+	@$(BIN)/python -m tests.drivers.page
 
 build: .venv/ready ## sdist, and the wheel from it, into dist/
 	$(BIN)/python -m build --no-isolation

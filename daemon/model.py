@@ -5,9 +5,17 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
+OUTSIDE = ("sync", "disconnect")  # kinds of processes that work with a marketplace, and need no child
 FILES = ("upload", "retry", "commands")  # kinds of processes that are a file with a history line: catalogs, commands
 
 ARCHIVED = "archive:"  # before the path of an answer: the archive keeps it in the place of the file
+
+
+class Slot(NamedTuple):
+    """What a worker takes: files, or work with marketplaces; and of these all, or only what is quickly done."""
+
+    outside: bool = False
+    small: bool = False
 
 
 class RemoteFile(NamedTuple):

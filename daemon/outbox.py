@@ -10,6 +10,7 @@ from daemon.errors import Surroundings
 from daemon.model import ARCHIVED, Finished, NewDelivery
 from daemon.sftp.delivery import Copies
 from daemon.store import Store
+from daemon.store.postings import Posting
 
 
 class Outbox:
@@ -24,6 +25,7 @@ class Outbox:
         self.copies = copies
         self.wake = wake
         self.owing = threading.Event()  # something settled could not be published; `turn` tries again
+        self._posting = threading.Lock()
         self._told: dict[str, str] = {}  # account: what keeps us from its folders
 
     def turn(self) -> None:
@@ -37,6 +39,7 @@ class Outbox:
                 self._publish(finished)
                 if self.owing.is_set():
                     return
+            self._post()
         except Surroundings:
             self.owing.set()
             raise
@@ -48,6 +51,33 @@ class Outbox:
         except Surroundings as fault:
             logger.error("{}: {}", fault.code, fault.message)
             self.owing.set()
+
+    def post(self) -> None:
+        """Publish what no upload answers with; a fault of the surroundings is logged and tried again by `turn`."""
+        try:
+            self._post()
+        except Surroundings as fault:
+            logger.error("{}: {}", fault.code, fault.message)
+            self.owing.set()
+
+    def _post(self) -> None:
+        with self._posting:
+            while some := self.store.connections.postings():
+                done: list[Posting] = []
+                due: list[NewDelivery] = []
+                for name in sorted({each.account for each in some} & self.accounts.keys()):
+                    own = [each for each in some if each.account == name]
+                    with self.accounts[name].folders.outgoing() as batch:
+                        due += [copy for each in own for copy in self.copies.keep_posting(each)]
+                        if due:
+                            self.copies.sync()
+                        for each in own:
+                            batch.write_view(each.path, [each.content])
+                    done += own
+                if not done:
+                    return
+                self.store.connections.posted(done, due)
+                self.copies.tell({each.endpoint for each in due})
 
     def _publish(self, finished: Sequence[Finished]) -> None:
         """Account by account: one whose folders cannot be used stops no other."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from daemon.codes import CODES
 from daemon.commands.codes import CODES as COMMAND_CODES
 from daemon.commands.command import Command
+from daemon.connections import codes as connections
 from daemon.driver_codes import sentence
 from daemon.errors import Code, ConfigurationFault
 from daemon.sftp import codes as sftp
@@ -93,6 +94,7 @@ def codes() -> Iterator[Code]:
     yield from CODES
     yield from COMMAND_CODES
     yield from sftp.CODES
+    yield from connections.CODES
     yield from catalogs().CODES.values()
     for driver in drivers()[0].values():
         yield from driver.codes

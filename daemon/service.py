@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +18,10 @@ from daemon.clock import Clock, SystemClock
 from daemon.codes import sentence
 from daemon.config import Config
 from daemon.config_file import load
-from daemon.engine import Embedded, Waker
+from daemon.connections import tick
+from daemon.connections.shops import Shops
+from daemon.connections.tick import Tick
+from daemon.engine import Waker
 from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
 from daemon.history import History
 from daemon.identifiers import ulid
@@ -29,14 +31,15 @@ from daemon.notify import Manager, describe
 from daemon.operation import EVERY, Operation, Pulse
 from daemon.outbox import Outbox
 from daemon.performers import make_performers
+from daemon.secrets import Box
 from daemon.sftp.delivery import Copies
 from daemon.sftp.poller import Poller
 from daemon.site import prepare_store, read_site
+from daemon.staff import Staff
 from daemon.store.views import INBOX
 from daemon.trouble import Trouble
 from daemon.waits import Waits
 from daemon.watch import Watch
-from daemon.worker import Worker
 
 RENEW = 10  # seconds between renewals of the leases
 LOOK = 5  # seconds between looks for daemons that died
@@ -67,19 +70,26 @@ class Service:
         self.instance = Instance(self.data_dir, ulid(clock.now()))
         self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
         self.accounts: dict[str, Account] = {}
-        self.engine = Embedded()
         self.children = Children(2, room=self.spools)
         self.waits = Waits(clock)
         self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail, self.waits)
         self.copies = Copies(self.data_dir)
         self.outbox = Outbox(self.store, self.accounts, self.copies, self.history.wake)
         self.care = Care(self.store, self.accounts, clock, self.stop, lambda: self.config)
-        self.performers = make_performers(self.store, self.accounts, self.data_dir, self.stop, self.engine.hint)
-        me, hint = self.instance.id, self.engine.hint
+        self.shops = Shops(clock, self.stop, Box(self.data_dir), config.private_hosts)
+        self.performers = make_performers(
+            self.store, self.accounts, self.data_dir, self.stop, lambda: self.staff.hint(), self.shops, self.outbox.post
+        )
+        me = self.instance.id
+        self.staff = Staff(
+            self.store, self.performers, self.outbox, self.children, self.trouble, self.stop, me, self.fail
+        )
+        self.engine = self.staff.files
+        self.tick = Tick(self.store, self.accounts, clock, self.staff.outside.hint)
+        hint = self.engine.hint
         self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
         self.operation = Operation(self.store, clock, self.site, self.instance.id, self._feel)
         self._open_accounts(config)
-        self.workers = [self._make_worker("worker small", small=True), self._make_worker("worker", small=False)]
 
     def _open_accounts(self, config: Config) -> None:
         """Work for the accounts of this configuration from now on. Raises Surroundings."""
@@ -99,6 +109,7 @@ class Service:
         roots = {name: Path(os.fsdecode(account.folders.root)) for name, account in opened.items()}
         self.watch = Watch(roots, self.hint, self.clock)
         self.poller.set_endpoints(config, opened)
+        self.shops.inside = config.private_hosts
 
     def work_off(self, is_done: Callable[[], bool]) -> int:
         """Work like a daemon until `is_done`, but neither take files nor work with servers. Returns the exit code."""
@@ -119,8 +130,8 @@ class Service:
         self.watch.start()
         if self.taking:
             self.poller.start(alone=self._is_alone())
-        for thread in (*self.workers, self.history):
-            thread.start()
+        self.history.start()
+        self.staff.start()
         if not once:
             self.operation.set_config(self.config)
         logger.info("ready: {} account(s), instance {}", len(self.accounts), self.instance.id)
@@ -214,12 +225,6 @@ class Service:
         self.stop.set()
         self.wanted.set()
 
-    def _make_worker(self, name: str, *, small: bool) -> Worker:
-        return Worker(
-            name, small, self.store, self.performers, self.outbox, self.children, self.engine, self.trouble, self.stop,
-            self.instance.id, self.fail,
-        )  # fmt: skip
-
     def _schedule(self) -> BackgroundScheduler:
         chores = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -227,6 +232,8 @@ class Service:
         chores.add_job(lambda: self._try(self._renew), "interval", seconds=RENEW)
         chores.add_job(lambda: self._try(self.take_over), "interval", seconds=LOOK)
         chores.add_job(lambda: self._try(self.store.lapse), "interval", hours=1)
+        if self.taking:
+            chores.add_job(lambda: self._try(self.tick.turn), "interval", seconds=tick.SECONDS)
         chores.add_job(lambda: self._try(self.operation.turn), "interval", seconds=EVERY)
         chores.add_job(lambda: self._try(self.care.look), "interval", hours=1)
         chores.start()
@@ -254,10 +261,11 @@ class Service:
         if not (self.intake.is_idle() and self.poller.is_idle()):
             return False
         # in this order: what is taken is open, what is published may be due to a server
-        return self._try(self.store.find_open) == set() and self._try(self.poller.owes) is False
+        idle = self._try(self.tick.owes) is False and self._try(self.store.find_open) == set()
+        return idle and self._try(self.poller.owes) is False
 
     def _lives(self) -> bool:
-        return self.watch.alive() and all(thread.is_alive() for thread in (*self.workers, self.history))
+        return self.watch.alive() and self.staff.lives() and self.history.is_alive()
 
     def _describe(self) -> str:
         return describe(len(self.accounts), self._try(self.store.backlog) or {}, self.trouble.lasting())
@@ -267,15 +275,11 @@ class Service:
         self.stop.set()
         self._try(self.operation.stop)
         self.poller.end()
-        self.engine.hint()
         chores.shutdown(wait=False)
         self.watch.stop()
-        deadline = time.monotonic() + PATIENCE
-        for worker in self.workers:
-            worker.join(max(0.1, deadline - time.monotonic()))
+        self.staff.join(PATIENCE)
         self.children.stop()  # a worker that still waits for one learns so, and what it had is gone on with later
-        for worker in self.workers:
-            worker.join(2)
+        self.staff.join(2)
         self.history.wake()
         self.history.join(5)
         self._try(lambda: self.history.turn(rest=False))

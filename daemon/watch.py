@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -127,6 +128,14 @@ class Watch:
         if now - self._sung >= _SING:
             self._sung = now
             self._sing()
+
+    def prove(self, patience: float) -> dict[str, str]:
+        """Send a canary through each inbox and wait so many seconds for its event; who was not heard, and why."""
+        self._sing()
+        until = time.monotonic() + patience
+        while self._silent and time.monotonic() < until:
+            time.sleep(0.02)
+        return {**dict.fromkeys(self._silent, "the kernel told nothing"), **self._blind}
 
     def _retry(self) -> None:
         """Watch what could not be watched before, without a gap for the others."""

@@ -1,8 +1,9 @@
 """A worker: claim, perform, settle, publish, until the daemon stops. Only here an exception becomes a state."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from loguru import logger
 
@@ -10,33 +11,36 @@ from daemon.children import Child, Children
 from daemon.codes import sentence
 from daemon.engine import Engine
 from daemon.errors import Cancelled, ChildDied, LeaseLost, Stopped, Surroundings, SyncFailed
-from daemon.model import Claim, End
+from daemon.model import Claim, End, Slot
 from daemon.outbox import Outbox
 from daemon.store import Store
 from daemon.trouble import Trouble
 from daemon.uploads import Unforeseen
 
 STRIKES = 3  # exceptions nobody foresaw, or dead children, without a finished block between them
+LOOK, LOOK_OUTSIDE = 1.0, 5.0  # seconds between looks for work of which nobody told
 LEND = 600.0  # seconds to wait for a child: one that died is replaced long before
 
 
 class Performer(Protocol):
     """Brings claimed processes of one kind to their end."""
 
-    def perform(self, claim: Claim, child: Child) -> End:
-        """Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen."""
+    def perform(self, claim: Claim, child: Any) -> End:
+        """With a child for who has files to read, else None.
+
+        Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen."""
 
 
 class Worker(threading.Thread):
-    """One thread. `small`: its slot is kept for files below 5 MB, so that they never wait behind a large one."""
+    """One thread. Its slot says what it takes, so that what is quickly done never waits behind what is not."""
 
     def __init__(
-        self, name: str, small: bool, store: Store, performers: Mapping[str, Performer], outbox: Outbox,
+        self, name: str, slot: Slot, store: Store, performers: Mapping[str, Performer], outbox: Outbox,
         children: Children, engine: Engine, trouble: Trouble, stop: threading.Event, instance: str,
         fail: Callable[[BaseException], None],
     ) -> None:  # fmt: skip
         super().__init__(name=name, daemon=True)
-        self.small = small
+        self.slot = slot
         self.store = store
         self.performers = performers
         self.outbox = outbox
@@ -52,14 +56,14 @@ class Worker(threading.Thread):
         try:
             while not self.stop.is_set():
                 if not self.turn():
-                    self.engine.wait(self.stop, 1.0)
+                    self.engine.wait(self.stop, LOOK_OUTSIDE if self.slot.outside else LOOK)
         except BaseException as fault:
             self.fail(fault)
 
     def turn(self) -> bool:
         """Claim and perform once. False when there was nothing to do."""
         try:
-            claims = self.store.claim(self.instance, small=self.small)
+            claims = self.store.claim(self.instance, self.slot)
         except Surroundings as fault:
             self.stop.wait(self.trouble.note(fault))
             return False
@@ -74,7 +78,7 @@ class Worker(threading.Thread):
         """Perform claimed uploads of one lane in order; what was finished is settled even if a later one fails."""
         ends: list[End] = []
         try:
-            with self.children.lend(LEND) as child:
+            with self._lend() as child:
                 for claim in claims:
                     with logger.contextualize(upload=claim.id, account=claim.account):
                         ends.append(self._perform(claim, child))
@@ -88,7 +92,16 @@ class Worker(threading.Thread):
         else:
             self._settle(claims, ends)
 
-    def _perform(self, claim: Claim, child: Child) -> End:
+    @contextmanager
+    def _lend(self) -> Iterator[Child | None]:
+        """A child for who has foreign bytes to read."""
+        if self.slot.outside:
+            yield None
+            return
+        with self.children.lend(LEND) as child:
+            yield child
+
+    def _perform(self, claim: Claim, child: Child | None) -> End:
         try:
             if claim.stop:
                 raise Cancelled

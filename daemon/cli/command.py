@@ -11,6 +11,7 @@ from daemon.errors import ConfigurationFault
 
 if TYPE_CHECKING:
     from daemon.commands.command import Command
+    from daemon.config import Config
     from daemon.messages import CommandRow
     from daemon.store import Store
 
@@ -41,7 +42,7 @@ def do(
     with asked.store() as (config, store):
         call.check_account(config, account)
         if commands[command].reports:
-            _print_report(commands[command], row, store, account, as_json=asked.json)
+            _print_report(config, commands[command], row, store, account, as_json=asked.json)
             return
         from daemon.commands.order import carry_out
 
@@ -81,11 +82,20 @@ def _signature(command: "Command") -> str:
     return f"It takes: {', '.join(command.parameters) or 'nothing'}."
 
 
-def _print_report(command: "Command", row: "CommandRow", store: "Store", account: str, *, as_json: bool) -> None:
+def _print_report(
+    config: "Config", command: "Command", row: "CommandRow", store: "Store", account: str, *, as_json: bool
+) -> None:
+    from threading import Event
+
+    from daemon.clock import SystemClock
     from daemon.commands.arguments import bind
     from daemon.commands.desk import Look
+    from daemon.connections.shops import Shops
+    from daemon.secrets import Box
 
     assert command.reports is not None  # noqa: S101 (the caller looks)
-    report = command.reports(Look(store, account), **bind(command, row.arguments))
+    shops = Shops(SystemClock(), Event(), Box(config.data_dir), config.private_hosts)
+    look = Look(store, account, shops, config.accounts[account].timezone)
+    report = command.reports(look, **bind(command, row.arguments))
     empty = f"{account} has no such item." if row.arguments else f"{account} has no items."
     print_rows(report.rows(), report.columns, as_json=as_json, empty=empty)

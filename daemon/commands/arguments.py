@@ -152,7 +152,7 @@ def _value(parameter: Parameter, value: object) -> object:
     if parameter.shape == "secrets":
         return {field: _secret(f"{parameter.name}.{field}", each) for field, each in _fields(value) if each is not None}
     if parameter.shape == "group":
-        return {field: None if _is_null(each) else each for field, each in _fields(value)}
+        return {field: None if _is_null(each) else _plain(each) for field, each in _fields(value)}
     if _is_null(value):
         if not parameter.nullable:
             raise refusal("C-NOT-CLEARED", parameter.name)
@@ -161,6 +161,15 @@ def _value(parameter: Parameter, value: object) -> object:
         parts = value if isinstance(value, list) else [part for part in _split(value) if part]
         return list(dict.fromkeys(_scalar(parameter, part) for part in parts))
     return _scalar(parameter, value)
+
+
+def _plain(value: object) -> object:
+    """What JSON knows; numbers as they were written."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Number) else value
 
 
 def _fields(value: object) -> Iterable[tuple[str, object]]:

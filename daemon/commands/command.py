@@ -12,6 +12,8 @@ from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, get_args, get_
 
 import msgspec
 
+from daemon.trade import Seller
+
 T = TypeVar("T")
 Each = Annotated[T, "each"]
 """Several values in one cell; the command is called once for each, and each has its own line in the result."""
@@ -77,6 +79,9 @@ class Look(Protocol):
     @property
     def account(self) -> str: ...
 
+    @property
+    def connections(self) -> "LookAtConnections": ...
+
     def items(self, skus: Sequence[str]) -> Iterator[dict[str, object]]:
         """The account's items as people see them (all if `skus` is empty), in key order."""
         ...
@@ -92,6 +97,9 @@ class Desk(Protocol):
     def columns(self) -> frozenset[str]:
         """The native columns of an item."""
         ...
+
+    @property
+    def connections(self) -> "Connections": ...
 
     def set(self, key: str, value: str | None) -> None:
         """Set a key of the account, or with None let the configuration decide again. Raises Refused."""
@@ -121,6 +129,61 @@ class Desk(Protocol):
         ...
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """Credentials and settings that a marketplace was asked about, and its answer. Prints without them."""
+
+    id: str  # of the connection that is, or is to be
+    driver: str
+    credentials: dict[str, str]
+    settings: dict[str, str]
+    every: str
+    seller: Seller
+    older_orders: int | None = None  # still open, and older than those that will come down
+
+    def __repr__(self) -> str:
+        return f"Tried({self.id!r})"
+
+
+class LookAtConnections(Protocol):
+    """What a command may see of the account's connections. Every method raises Refused."""
+
+    def names(self) -> list[str]:
+        """All of them."""
+        ...
+
+    def try_new(
+        self, name: str, driver: str, credentials: Mapping[str, str], settings: Mapping[str, object], every: str
+    ) -> Tried:
+        """Ask the marketplace about one that is to be."""
+        ...
+
+    def try_again(self, name: str, credentials: Mapping[str, str], settings: Mapping[str, object], every: str) -> Tried:
+        """Ask about one that there is, with what is given in the place of what it has."""
+        ...
+
+    def example(self, driver: str) -> dict[str, object]:
+        """A row that creates a connection with this driver."""
+        ...
+
+    def wait(self, name: str) -> None:
+        """Until nobody works for it any more."""
+        ...
+
+
+class Connections(Protocol):
+    """What a command may do with the account's connections. What begins in the background is named by its id."""
+
+    def create(self, tried: Tried, name: str) -> str: ...
+    def edit(self, tried: Tried, name: str, new_name: str | None) -> str: ...
+    def verified(self, tried: Tried, name: str) -> str: ...
+    def enable(self, tried: Tried, name: str) -> str: ...
+    def disable(self, name: str) -> None: ...
+    def sync(self, name: str, scope: str) -> str: ...
+    def delete(self, name: str) -> tuple[str, int]:
+        """And how many listings stay live at the marketplace."""
+        ...
+
+
 class Parameter(NamedTuple):
     """One parameter of a command."""
 
@@ -140,6 +203,8 @@ class Command:
         self.function = function
         self.asks: Callable[..., object] | None = None
         self.reports: Callable[..., Report] | None = None
+        self.waits: Callable[..., None] | None = None
+        self.expands: Callable[[Look, str], Iterable[str]] | None = None
         self.parameters = {each.name: each for each in _parameters(function)}
         self.rows, self.row_type = _together(function)
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
@@ -152,6 +217,16 @@ class Command:
     def report(self, function: Callable[..., Report]) -> Callable[..., Report]:
         """Mark what writes a file after the row is done, called with a `Look` and the same parameters."""
         self.reports = function
+        return function
+
+    def after(self, function: Callable[..., None]) -> Callable[..., None]:
+        """Mark what is waited for between the transaction and the answer, called with a `Look` and the parameters."""
+        self.waits = function
+        return function
+
+    def expand(self, function: Callable[[Look, str], Iterable[str]]) -> Callable[[Look, str], Iterable[str]]:
+        """Mark what tells for one value of the `Each` parameter all that it stands for (`*`)."""
+        self.expands = function
         return function
 
     @property

@@ -8,6 +8,9 @@ from daemon.accounts import OWN_KEYS, check_key
 from daemon.commands.arguments import nearest
 from daemon.commands.codes import refusal
 from daemon.commands.shown import show_items
+from daemon.connections.desk import ConnectionDesk
+from daemon.connections.look import ConnectionLook
+from daemon.connections.shops import Shops
 from daemon.identifiers import ulid
 from daemon.model import Claim, NewProcess
 from daemon.secrets import Box
@@ -16,10 +19,11 @@ from daemon.store.tables import NATIVE
 
 
 class Look:
-    """Sees what is stored. `account` is whose command it is."""
+    """Sees what is stored, and asks marketplaces. `account` is whose command it is."""
 
-    def __init__(self, store: Store, account: str) -> None:
+    def __init__(self, store: Store, account: str, shops: Shops, zone: str) -> None:
         self.account = account
+        self.connections = ConnectionLook(store, shops, account, zone)
         self._store = store
 
     def items(self, skus: Sequence[str]) -> Iterator[dict[str, object]]:
@@ -31,8 +35,9 @@ class Desk:
 
     columns = frozenset((*NATIVE, "action"))
 
-    def __init__(self, connection: Connection, claim: Claim, box: Box, now: int) -> None:
+    def __init__(self, connection: Connection, claim: Claim, box: Box, now: int, shops: Shops, zone: str) -> None:
         self.account = claim.account
+        self.connections = ConnectionDesk(connection, shops, claim.account, zone, now)
         self.now = now
         self._connection = connection
         self._claim = claim

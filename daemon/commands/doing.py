@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
@@ -57,10 +58,12 @@ def make_units(rows: Sequence[CommandRow], commands: Mapping[str, Command]) -> l
 class Doing:
     """Does the units of one process."""
 
-    def __init__(self, needs: "Needs", claim: Claim, total: int) -> None:
+    def __init__(self, needs: "Needs", claim: Claim, total: int, zone: str) -> None:
         self.needs = needs
         self.claim = claim
         self.total = total
+        self.zone = zone
+        self.look = Look(needs.store, claim.account, needs.shops, zone)
 
     def do(self, number: int, unit: Unit) -> None:
         """Do a unit and keep its answers, together or not at all. Raises LeaseLost, Cancelled, Surroundings."""
@@ -70,10 +73,10 @@ class Doing:
             self._answer(number, unit, fingerprint, lambda _connection, _now: told)
             return
         command = self.needs.commands[unit.rows[0][1].command]
-        calls = [self._call(command, arguments) for arguments in _calls(command, unit)]
+        calls = [self._call(command, arguments) for arguments in _calls(command, unit, self.look)]
 
         def work(connection: Connection, now: int) -> list[list[Line]]:
-            desk = Desk(connection, self.claim, self.needs.box, now)
+            desk = Desk(connection, self.claim, self.needs.box, now, self.needs.shops, self.zone)
             answers = [call(connection, desk) for call in calls]
             if command.rows:  # one answer for all of them
                 return [[answers[0] | {"line": row.line}] for _, row in unit.rows]
@@ -81,6 +84,10 @@ class Doing:
 
         self._answer(number, unit, fingerprint, work)
         self.needs.hint()
+        if command.waits:
+            for arguments in _calls(command, unit, self.look):
+                with suppress(Refused):  # then there was nothing to wait for
+                    command.waits(self.look, **arguments)
 
     def _answer(
         self, number: int, unit: Unit, fingerprint: str, work: Callable[[Connection, int], list[list[Line]]]
@@ -141,7 +148,7 @@ class Doing:
 
         def ask() -> None:
             try:
-                value = command.asks(Look(self.needs.store, self.claim.account), **arguments)  # type: ignore[misc]
+                value = command.asks(self.look, **arguments)  # type: ignore[misc]
                 ends.append(lambda: value)
             except BaseException as fault:
                 ends.append(_raiser(fault))
@@ -154,7 +161,7 @@ class Doing:
         return ends[0]()
 
 
-def _calls(command: Command, unit: Unit) -> Iterator[dict[str, Any]]:
+def _calls(command: Command, unit: Unit, look: Look) -> Iterator[dict[str, Any]]:
     """The arguments of each call that a unit makes."""
     if command.rows:
         shared = {name: each for name, each in command.parameters.items() if not each.row}
@@ -167,7 +174,10 @@ def _calls(command: Command, unit: Unit) -> Iterator[dict[str, Any]]:
         return
     arguments = bind(command, unit.rows[0][1].arguments)
     if command.each:
-        yield from ({**arguments, command.each: value} for value in arguments[command.each])
+        values = arguments[command.each]
+        if command.expands:
+            values = dict.fromkeys(each for value in values for each in command.expands(look, value))
+        yield from ({**arguments, command.each: value} for value in values)
     else:
         yield arguments
 

@@ -17,6 +17,7 @@ from daemon.commands.codes import sentence
 from daemon.commands.command import Command
 from daemon.commands.desk import Look
 from daemon.commands.doing import Doing, make_units, refused_line
+from daemon.connections.shops import Shops
 from daemon.errors import Cancelled, Refused, Stopped, Surroundings
 from daemon.identifiers import safe_stem
 from daemon.messages import Broken, CommandRow, Commands, Declined, Full, ReadCommands, Reply
@@ -42,6 +43,7 @@ class Needs:
     box: Box
     stop: threading.Event
     hint: Callable[[], None]
+    shops: Shops
 
 
 class CommandFiles:
@@ -104,7 +106,7 @@ class _File:
         return end
 
     def _do(self, rows: Sequence[CommandRow], end: End) -> None:
-        doing = Doing(self.needs, self.claim, len(rows))
+        doing = Doing(self.needs, self.claim, len(rows), self.account.config.timezone)
         try:
             for number, unit in enumerate(make_units(rows, self.needs.commands), 1):
                 if self.needs.stop.is_set():
@@ -145,7 +147,7 @@ class _File:
         """All lines of the result; and the files that commands write, of each path the last."""
         answered = self.store.commands.answers(self.claim.id)
         written: dict[str, str] = {}
-        look = Look(self.store, self.claim.account)
+        look = Look(self.store, self.claim.account, self.needs.shops, self.account.config.timezone)
         for number, lines in answered.items():
             row = rows[number - 1]
             command = self.needs.commands.get(row.command)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from daemon import disk
 from daemon.identifiers import show
-from daemon.model import Answer, Finished, NewDelivery
+from daemon.model import Finished, NewDelivery
 from daemon.outgoing import Outgoing
 from daemon.sftp import protocol as say
 from daemon.sftp.endpoint import Endpoint
 from daemon.sftp.protocol import NO_SUCH_FILE, RemoteRefused, Session
 from daemon.sftp.transfer import publish
 from daemon.store import Store
+from daemon.store.postings import Posting
 from daemon.store.remotes import Delivery
 from daemon.store.views import PAGE
 
@@ -41,7 +42,7 @@ class Copies:
         """
         due = []
         for answer in upload.answers:
-            names = self._find_due(upload, answer)
+            names = self._find_due(upload.account, upload.origin, answer.path)
             kept = f"{upload.id}-{hashlib.sha256(answer.path.encode()).hexdigest()[:16]}"
             due += [NewDelivery(name, upload.account, answer.path, kept) for name in names]
             if names:
@@ -49,6 +50,21 @@ class Copies:
                 with disk.surroundings(os.fsdecode(self._folder)), disk.opened(self._folder) as folder:
                     batch.copy(upload.id, answer.staged, kept.encode(), folder)
         return due
+
+    def keep_posting(self, posting: Posting) -> list[NewDelivery]:
+        """The same of a file that answers no upload."""
+        names = self._find_due(posting.account, "local", posting.path)
+        if not names or posting.path.startswith(VIEWS):  # what stands beside the views goes with them
+            return []
+        kept = f"{posting.account}-{hashlib.sha256(posting.path.encode()).hexdigest()[:32]}"
+        os.makedirs(self._folder, 0o700, exist_ok=True)
+        with disk.surroundings(os.fsdecode(self._folder)), disk.opened(self._folder) as folder:
+            half = b"." + kept.encode()
+            with suppress(FileNotFoundError):  # of one that died
+                os.unlink(half, dir_fd=folder)
+            disk.write(half, folder, [posting.content])
+            disk.rename(half, folder, kept.encode(), folder)
+        return [NewDelivery(name, posting.account, posting.path, kept) for name in names]
 
     def sync(self) -> None:
         """What was kept is kept for good. Raises Surroundings, SyncFailed."""
@@ -80,16 +96,14 @@ class Copies:
         with suppress(FileNotFoundError):
             self.remove(store.remotes.find_needless(os.listdir(os.fsdecode(self._folder))))
 
-    def _find_due(self, upload: Finished, answer: Answer) -> list[str]:
-        kind = answer.path.partition("/")[0]
+    def _find_due(self, account: str, origin: str, path: str) -> list[str]:
+        kind = path.partition("/")[0]
         naming = [
-            name
-            for name, each in self.endpoints.items()
-            if each.account.name == upload.account and kind in each.config.send
+            name for name, each in self.endpoints.items() if each.account.name == account and kind in each.config.send
         ]
-        origin = upload.origin.removeprefix("sftp:")
-        if kind in OWN and origin != upload.origin:
-            return [name for name in naming if name == origin]
+        server = origin.removeprefix("sftp:")
+        if kind in OWN and server != origin:
+            return [name for name in naming if name == server]
         return naming
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from daemon.clock import Clock
 from daemon.messages import Block
-from daemon.model import SMALL, Claim, Counts, End, Finished, NewDelivery, NewProcess
+from daemon.model import Claim, Counts, End, Finished, NewDelivery, NewProcess, Slot
 from daemon.store import (
     accounts,
     admission,
@@ -38,6 +38,7 @@ from daemon.store.sqlite import SqliteDatabase
 from daemon.store.stock import Stock
 
 T = TypeVar("T")
+ANY = Slot()
 
 
 class Database(Protocol):
@@ -76,7 +77,7 @@ class Store(Holds, Shown, Stock):
         self.figures = Figures(database)
         self.alerts = Alerts(database, self._now)
         self._own: dict[str, int] = {}  # the accounts that this process works for, with their ids
-        self.connections = ConnectionStore(database, clock, lambda: list(self._own.values()))
+        self.connections = ConnectionStore(database, clock, self._now, lambda: list(self._own.values()))
 
     # -- accounts and daemons ----------------------------------------------------------------------------------
 
@@ -117,16 +118,13 @@ class Store(Holds, Shown, Stock):
         with self.database.read() as connection:
             return processes.find_ids(connection, ids)
 
-    def claim(self, me: str, *, small: bool = False) -> list[Claim]:
-        """The next process that is due, or a run of small ones of one lane; nothing when there is nothing.
-
-        `small`: only files below SMALL.
-        """
-        own, below = list(self._own.values()), SMALL if small else 1 << 62
+    def claim(self, me: str, slot: Slot = ANY) -> list[Claim]:
+        """The next process that is due, or a run of small ones of one lane; nothing when there is nothing."""
+        own = list(self._own.values())
         with self.database.read() as connection:  # no write, no fsync, when there is nothing
-            if not leases.is_due(connection, own, below, self._now(connection)):
+            if not leases.is_due(connection, own, slot, self._now(connection)):
                 return []
-        return self.database.write(lambda c: leases.claim(c, me, own, below, self._now(c)))
+        return self.database.write(lambda c: leases.claim(c, me, own, slot, self._now(c)))
 
     def renew(self, me: str, site: str, host: str, pid: int) -> None:
         """Extend the leases of this daemon and say that it lives."""

@@ -53,6 +53,12 @@ def move_items_version(connection: Connection, account_id: int) -> None:
     connection.execute(_MOVE_VERSION, {"owner": account_id})
 
 
+def sold(connection: Connection, account_id: int, now: int) -> None:
+    """A sale has spent quantities: the file that stated them is no duplicate when it comes again."""
+    moved = {"items_version": account.c.items_version + 1, "sold_at": now}
+    connection.execute(update(account).where(account.c.id == account_id).values(moved))
+
+
 def overview(connection: Connection, now: int) -> list[dict[str, Any]]:
     """For each account: items, and how many of its uploads wait, run, and ended since midnight UTC."""
     today = now - now % DAY

@@ -20,9 +20,16 @@ T = TypeVar("T")
 class ConnectionStore:
     """A part of the store, on the same database. All methods may be called from any thread and raise Surroundings."""
 
-    def __init__(self, database: "Database", clock: "Clock", own: Callable[[], Sequence[int]]) -> None:
+    def __init__(
+        self,
+        database: "Database",
+        clock: "Clock",
+        now: Callable[[Connection], int],
+        own: Callable[[], Sequence[int]],
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._now = now  # by which processes are claimed
         self._own = own
 
     def find(self, connection_id: str) -> Link | None:
@@ -50,9 +57,17 @@ class ConnectionStore:
         due = self.read(lambda c: schedule.next_due(c, self._own()))
         return due is not None and due <= self._clock.now()
 
+    def has_changed(self) -> bool:
+        """Whether changed offers of our accounts wait for their moment."""
+        return self.read(lambda c: schedule.has_changed(c, self._own(), self._clock.now()))
+
     def admit_due(self, after: Callable[[Link], int]) -> int:
         """Turn what is due into processes; `after` gives the next regular time of a connection. Returns how many."""
-        return self._database.write(lambda c: schedule.admit_due(c, self._own(), self._clock.now(), after))
+
+        def work(connection: Connection) -> int:
+            return schedule.admit_due(connection, self._own(), self._clock.now(), self._now(connection), after)
+
+        return self._database.write(work)
 
     def items_version(self, account: str) -> int:
         """Moves with every transaction that touches an item of the account."""

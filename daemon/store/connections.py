@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 
 from daemon.store import accounts
+from daemon.store.connection_tables import attribute_set, effect, schedule
 from daemon.store.connection_tables import connection as link_table
-from daemon.store.connection_tables import schedule
 from daemon.store.tables import account
 from daemon.store.views import CONNECTIONS, mark
 from daemon.trade import Seller
@@ -21,7 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 FAILING, PAUSED = 3, 10  # failed syncs in a row
 LANE = "connection:{}"
-KINDS = ("sync", "disconnect")  # processes that work with a marketplace
+_NOBODY = msgspec.json.encode(Seller("", "", "", None)).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,13 @@ def change(connection: Connection, link: Link, **values: Any) -> None:
 def keep(connection: Connection, link: Link, **values: Any) -> None:
     """Set columns that nobody sees: cursors and the like."""
     connection.execute(update(link_table).where(link_table.c.id == link.id).values(**values))
+
+
+def forget(connection: Connection, link: Link) -> None:
+    """It is deleted: what is left is a row without secrets, so that no other gets its folder."""
+    for table in (effect, attribute_set, schedule):
+        connection.execute(delete(table).where(table.c.connection_id == link.id))
+    change(connection, link, status="deleted", credentials="", settings="{}", seller=_NOBODY, reason="")
 
 
 def has_any(connection: Connection, account_id: int) -> bool:

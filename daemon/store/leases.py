@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
-from daemon.model import SMALL, Claim
+from daemon.model import OUTSIDE, SMALL, Claim, Slot
 from daemon.store.tables import account, process, upload
 from daemon.store.views import PROCESSES, mark, mark_page
 
@@ -31,21 +31,22 @@ DUE = (
         process.c.run_at <= bindparam("now"),
         process.c.account_id.in_(bindparam("own", expanding=True)),
         process.c.weight < bindparam("below"),
+        process.c.kind.in_(OUTSIDE) == bindparam("outside"),
     )
     .order_by(process.c.run_at, process.c.seq)
     .limit(1)
 )
 
 
-def is_due(connection: Connection, own: Sequence[int], below: int, now: int) -> bool:
-    """Whether there is something to claim: of these accounts, and lighter than `below` bytes."""
-    return connection.execute(DUE, {"own": own, "below": below, "now": now}).first() is not None
+def is_due(connection: Connection, own: Sequence[int], slot: Slot, now: int) -> bool:
+    """Whether there is something to claim for this slot, of these accounts."""
+    return connection.execute(DUE, _given(own, slot, now)).first() is not None
 
 
-def claim(connection: Connection, me: str, own: Sequence[int], below: int, now: int) -> list[Claim]:
+def claim(connection: Connection, me: str, own: Sequence[int], slot: Slot, now: int) -> list[Claim]:
     """The next head of a lane that is due, or nothing; with it the small files right behind it in the same lane."""
     due = DUE.with_for_update(skip_locked=True)
-    head = connection.execute(due, {"own": own, "below": below, "now": now}).first()
+    head = connection.execute(due, _given(own, slot, now)).first()
     if head is None:
         return []
     alone = head.kind != "upload" or head.weight >= SMALL
@@ -60,6 +61,10 @@ def claim(connection: Connection, me: str, own: Sequence[int], below: int, now: 
     connection.execute(update(process).where(process.c.id == head.id).values(state="running"))
     mark_page(connection, [head.account_id])
     return _read_claims(connection, ids)
+
+
+def _given(own: Sequence[int], slot: Slot, now: int) -> dict[str, object]:
+    return {"own": own, "below": SMALL if slot.small else 1 << 62, "outside": slot.outside, "now": now}
 
 
 def _followers(connection: Connection, head: Any) -> list[str]:

@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
     refused: Mapping[str, Mapping[str, Any]]  # what is refused, by change: version, code, message, at
     spent: int  # the items' version of the last sale there; 0: none
     stated: int  # … of the last line that stated a quantity, as far as it is known
-    touched: int
+    touched: int  # … of the last line of a file that named it
 
 
 def put_page(connection: Connection, link: Link, page: Sequence[Listing], seen: int, *, whole: bool) -> int:

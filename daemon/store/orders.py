@@ -10,6 +10,7 @@ from daemon.store.connection_tables import posting, remote_order
 from daemon.store.connections import Link
 from daemon.store.tables import item
 
+_CHUNK = 5000  # orders in one transaction
 _PUT = text(
     "insert into remote_order (connection_id, order_id, content, quantities, file, acknowledged) "
     "values (:connection, :order, :content, :quantities, :file, 0) "
@@ -84,9 +85,9 @@ def acknowledge(connection: Connection, link: Link, ids: Sequence[str]) -> None:
         connection.execute(_ACKNOWLEDGED, given)
 
 
-def drop_some(connection: Connection, link: Link, limit: int) -> int:
+def drop_some(connection: Connection, link: Link) -> int:
     """Forget some orders of a connection that ends; returns how many."""
-    query = select(remote_order.c.order_id).where(remote_order.c.connection_id == link.id).limit(limit)
+    query = select(remote_order.c.order_id).where(remote_order.c.connection_id == link.id).limit(_CHUNK)
     ids = list(connection.scalars(query))
     for start in range(0, len(ids), 500):
         some = remote_order.c.order_id.in_(ids[start : start + 500])

@@ -24,7 +24,8 @@ _CHANGED = text(
     "insert into schedule (connection_id, what, due) "
     "select id, 'offers', case when not_before > :due then not_before else :due end from connection "
     "where account_id = :account and status = 'active' and state <> 'needs_reauth' "
-    "on conflict (connection_id, what) do nothing"
+    "on conflict (connection_id, what) "
+    "do update set due = case when excluded.due < schedule.due then excluded.due else schedule.due end"
 )
 
 
@@ -63,8 +64,18 @@ def next_due(connection: Connection, own: Sequence[int]) -> int | None:
     return found
 
 
-def admit_due(connection: Connection, own: Sequence[int], now: int, after: Callable[[Link], int]) -> int:
-    """Admit what is due; `after` gives a connection's next regular time. Returns how many due rows were handled."""
+def has_changed(connection: Connection, own: Sequence[int], now: int) -> bool:
+    """Whether changed offers of these accounts are due, or will be in a moment."""
+    query = select(schedule.c.due).join(link_table, link_table.c.id == schedule.c.connection_id)
+    soon = query.where(schedule.c.what == "offers", schedule.c.due <= now + GATHER, link_table.c.account_id.in_(own))
+    return connection.execute(soon.limit(1)).first() is not None
+
+
+def admit_due(connection: Connection, own: Sequence[int], now: int, run_at: int, after: Callable[[Link], int]) -> int:
+    """Admit what is due `now` by our clock, to run from `run_at` by the database's; returns how many rows were due.
+
+    `after` gives a connection's next regular time.
+    """
     query = (
         select(schedule.c.connection_id, schedule.c.what, schedule.c.due)
         .join(link_table, link_table.c.id == schedule.c.connection_id)
@@ -82,7 +93,7 @@ def admit_due(connection: Connection, own: Sequence[int], now: int, after: Calla
         if link is None or link.status != "active" or link.state == "needs_reauth":
             continue
         if not _is_covered(connection, link, row.what):
-            admit(connection, link, row.what, now, key=f"due:{link.id}:{row.what}:{row.due}")
+            admit(connection, link, row.what, run_at, key=f"due:{link.id}:{row.what}:{row.due}")
         if row.what == "all":
             put(connection, link.id, "all", after(link))
     return len(rows)

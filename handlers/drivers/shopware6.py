@@ -146,6 +146,7 @@ class Shopware(Driver):
             body.insert(0, {"key": "makers", "entity": "product_manufacturer", "action": "upsert", "payload": new})
         reply = self._call("POST", "_action/sync", Sending.ONCE, body, headers)
         if reply.status < 300:
+            self._makers = makers or self._makers
             return []
         wrong = []
         for error in self._errors(reply):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.commands.desk import Look
+from daemon.commands.shown import show_items
 from daemon.config_file import load
 from daemon.site import prepare_store
 from tests.factories import read_csv
@@ -85,7 +85,7 @@ class Site(Sender):
         """The stored items by sku, as the command line lists them, without starting a program for it."""
         store = prepare_store(load(self.config), SystemClock())
         try:
-            return {str(item["sku"]): json.loads(json.dumps(item)) for item in Look(store, "acme").items(())}
+            return {str(item["sku"]): json.loads(json.dumps(item)) for item in show_items(store.items("acme"))}
         finally:
             store.close()
 

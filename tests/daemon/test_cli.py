@@ -204,7 +204,7 @@ def test_a_table_holds_no_escape_sequence_of_a_sender(stocked: Tradepost) -> Non
     ("words", "said"),
     [
         (["do", "item.lst", "--account", "demo"], 'There is no command "item.lst". Did you mean "item.list"?'),
-        (["do", "connection.create", "--account", "demo"], "There are: account.set, catalog.mapping, item.list, "),
+        (["do", "partner.invite", "--account", "demo"], "There are: account.set, catalog.mapping, connection.create, "),
         (["do", "item.list"], "Say whose: tradepost do item.list --account NAME"),
         (["do", "item.list", "--account", "dem"], 'Did you mean "demo"?'),
         (["history", "--account", "other"], 'There is no account "other"'),

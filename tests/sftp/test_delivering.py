@@ -7,7 +7,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from daemon.model import Answer, Finished, NewDelivery
+from daemon.model import NewDelivery
 from daemon.sftp.codes import EndpointFault
 from daemon.sftp.delivery import Copies, Delivering
 from daemon.store import remotes
@@ -152,7 +152,7 @@ def test_the_endpoint_a_file_came_from_alone_gets_its_errors_and_each_that_names
     copies.endpoints = {"one": one, "two": two}
 
     def find(via: str, path: str) -> list[str]:
-        return copies._find_due(Finished("id", "acme", b"x.csv", "regular", 0, (), via), Answer("1/x", path))
+        return copies._find_due("acme", via, path)
 
     assert find("sftp:one", "errors/x.csv") == ["one"]
     assert find("sftp:gone", "errors/x.csv") == []

@@ -73,5 +73,9 @@ class Market(Simulator):
     def is_push(self, request: Request) -> bool:
         """Whether a request states something."""
 
+    def least_seconds(self, change: Change, count: int, limit: int) -> float:
+        """In which calls for so many offers, `limit` in each, are allowed from a full budget on: 0 without a limit."""
+        return 0
+
     def pushes(self) -> int:
         return sum(map(self.is_push, self.requests))

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -81,6 +82,7 @@ class ShopifyShop(Market):
         self.presented = ""
         self._next = 0
         self._count: Counter[str] = Counter()
+        self._skus: dict[str, list[str]] = {}  # of each product
 
     # what tests do
 
@@ -130,6 +132,7 @@ class ShopifyShop(Market):
         }
         self.variants[str(variant["id"])] = variant
         self._count[sku] += 1
+        self._skus.setdefault(product, []).append(sku)
         return str(variant["id"])
 
     def put_order(self, lines: Sequence[tuple[str, int, str]], age: float = 0) -> str:
@@ -164,6 +167,10 @@ class ShopifyShop(Market):
 
     def visible(self, sku: str) -> bool:
         return str(self.products[self._of(sku)["product"]]["status"]) == "ACTIVE"
+
+    def least_seconds(self, change: Change, count: int, limit: int) -> float:
+        mutations = {Change.STOCK: ceil(count / limit), Change.PRICE: count, Change.PRODUCT: 2 * count}[change]
+        return max(0, mutations * 10 - BUCKET) / RESTORED
 
     def is_push(self, request: Request) -> bool:
         return b'"mutation' in request.body
@@ -287,7 +294,7 @@ class ShopifyShop(Market):
         return {**variant, "product": self._product(variant["product"]), "inventoryItem": item}
 
     def _product(self, id: str) -> dict[str, Any]:
-        count = sum(each["product"] == id for each in self.variants.values())
+        count = len(self._skus[id])
         return {**self.products[id], "variantsCount": {"count": count}, "hasOnlyDefaultVariant": count == 1}
 
     def _node(self, wanted: str) -> dict[str, Any] | None:
@@ -418,7 +425,7 @@ class ShopifyShop(Market):
 
     def _update_variants(self, arguments: dict[str, Any], _: object) -> Any:
         product = arguments["productId"]
-        if all(each["product"] != product for each in self.variants.values()):
+        if product not in self.products:
             return _user_errors([("PRODUCT_DOES_NOT_EXIST", ["productId"], "Product does not exist")])
         errors: list[tuple[str, list[str] | None, str]] = []
         for place, each in enumerate(arguments["variants"]):
@@ -447,7 +454,7 @@ class ShopifyShop(Market):
         there = self.products.get(stated["id"])
         if there is None:
             return _user_errors([("", ["id"], "Product does not exist")])
-        skus = [each["sku"] for each in self.variants.values() if each["product"] == stated["id"]]
+        skus = self._skus[stated["id"]]
         if "title" in stated:
             if self.refused & set(skus):
                 return _user_errors([("", ["title"], f"cannot be changed (token {self.presented})")])

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -135,6 +136,9 @@ class ThreeDCartMarket(Market):
 
     def visible(self, sku: str) -> bool:
         return not self._of(sku)["Hide"]
+
+    def least_seconds(self, change: Change, count: int, limit: int) -> float:
+        return (ceil(count / limit) - 1) // 2
 
     def is_push(self, request: Request) -> bool:
         return request.method == "PUT"

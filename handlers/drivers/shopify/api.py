@@ -6,6 +6,7 @@ from typing import Any, Final
 from daemon.drivers import Declined, InDoubt, Lines, Reauth, Reply, Retry, Sending
 
 VERSION: Final = "2026-10"
+_MUTATION: Final = 10  # points of a mutation, until the shop has told them
 _CAP: Final = 900  # points of a query; more than 1000 are refused
 
 
@@ -65,7 +66,7 @@ class Api:
         ids = variables.get("ids")
         kind = (text, variables.get("n"), len(ids) if isinstance(ids, list) else 0)
         for _ in range(10):
-            self._save_up(kind)
+            self._save_up(text, kind)
             reply = self._post({"query": text, "variables": variables}, sending)
             body = reply.json()
             if not isinstance(body, dict):
@@ -88,17 +89,18 @@ class Api:
             return data
         raise Retry("D-RATE", detail="throttled ten times", after=60)
 
-    def _save_up(self, kind: tuple[object, ...]) -> None:
-        """Wait until the shop has restored the points that a request of this kind has cost before: one that it turns
-        down is a call for nothing."""
+    def _save_up(self, text: str, kind: tuple[object, ...]) -> None:
+        """Wait until the shop has restored the points that a request of this kind costs: one that it turns down is
+        a call for nothing."""
         state, at = self._budget
-        if state is None or kind not in self._costs:
+        cost = self._costs.get(kind, _MUTATION * text.count("userErrors"))
+        if state is None:
             return
         rate = float(state["restoreRate"])
         restored = float(state["currentlyAvailable"]) + (self._lines.clock.monotonic() - at) * rate
-        lacking = self._costs[kind] - min(restored, float(state["maximumAvailable"]))
+        lacking = cost - min(restored, float(state["maximumAvailable"]))
         if lacking > 0:
-            self._lines.wait(lacking / rate)
+            self._lines.wait((lacking + 1) / rate)  # one more, for what the shop and we have rounded
 
     def _judge(self, errors: Sequence[Mapping[str, Any]], codes: set[str], data: Any, sending: Sending) -> None:
         said = self._lines.clean(errors[0].get("message", ""))

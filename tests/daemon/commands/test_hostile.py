@@ -80,7 +80,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Any:
     store = open_store(None, folder, SystemClock())
     store.schema.prepare()
     made = Bench(store, folder)
-    made.needs = made.needs.__class__(store, {}, COMMANDS, made.needs.box, made.needs.stop, lambda: None)
+    box, stop, shops = made.needs.box, made.needs.stop, made.needs.shops
+    made.needs = made.needs.__class__(store, {}, COMMANDS, box, stop, lambda: None, shops)
     yield made
     store.close()
 
@@ -97,7 +98,7 @@ def finish(bench: Bench, name: str, content: bytes) -> None:
         return
     claim = bench.begin()
     for number, unit in enumerate(make_units(found.rows, COMMANDS), 1):
-        Doing(bench.needs, claim, len(found.rows)).do(number, unit)
+        Doing(bench.needs, claim, len(found.rows), "UTC").do(number, unit)
     bench.store.settle([claim], [End("ok")])
     answered = bench.store.commands.answers(claim.id)
     assert len(answered) == len(found.rows)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.errors import Cancelled, LeaseLost
-from daemon.model import SMALL, Answer, Claim, End
+from daemon.model import SMALL, Answer, Claim, End, Slot
 from daemon.store import Store, listing
 from daemon.store.views import month_of
 from tests.clock import FakeClock
@@ -25,7 +25,7 @@ def ready(store: Store) -> Store:
 
 def claim_one(store: Store, me: str = "one", *, small: bool = False) -> Claim:
     """Claim what is due, which must be one process."""
-    claims = store.claim(me, small=small)
+    claims = store.claim(me, Slot(small=small))
     assert len(claims) == 1
     return claims[0]
 
@@ -62,7 +62,7 @@ def test_small_files_of_a_lane_are_claimed_as_a_run_that_stops_at_a_large_one_an
 def test_a_slot_for_small_files_leaves_large_ones_alone(ready: Store) -> None:
     ready.admit([make_process(1, weight=SMALL), make_process(2, "nordwind")])
     assert claim_one(ready, small=True).id[-1] == "2"
-    assert ready.claim("one", small=True) == []
+    assert ready.claim("one", Slot(small=True)) == []
     assert claim_one(ready).id[-1] == "1"
 
 

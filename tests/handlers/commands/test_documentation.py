@@ -23,7 +23,7 @@ from tests.daemon.commands.test_doing import Bench
 TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
 COMMANDS = parts.commands()
 # what an example names is not there where the test runs
-EXPECTED = {"C-UNKNOWN-PROCESS", "C-NO-UPLOAD"}
+EXPECTED = {"C-UNKNOWN-PROCESS", "C-NO-UPLOAD", "C-UNKNOWN-CONNECTION", "D-UNREACHABLE", "C-NO-ANSWER"}
 
 
 def describe(command: Command) -> str:
@@ -64,10 +64,10 @@ def test_an_example_is_understood_and_done(tmp_path: Path, name: str, suffix: st
     store = open_store(None, tmp_path, SystemClock())
     store.schema.prepare()
     bench = Bench(store, tmp_path)
-    needs = Needs(store, {}, COMMANDS, bench.needs.box, bench.needs.stop, lambda: None)
+    needs = Needs(store, {}, COMMANDS, bench.needs.box, bench.needs.stop, lambda: None, bench.needs.shops)
     claim = bench.begin()
     for number, unit in enumerate(make_units(found.rows, COMMANDS), 1):
-        Doing(needs, claim, len(found.rows)).do(number, unit)
+        Doing(needs, claim, len(found.rows), "UTC").do(number, unit)
     lines = [line for lines in store.commands.answers(claim.id).values() for line in lines]
     store.close()
     assert all(line["status"] in ("done", "started") or line["code"] in EXPECTED for line in lines), lines

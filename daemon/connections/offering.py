@@ -1,0 +1,133 @@
+"""What an item's offer for one connection states, and whether that differs from what was accepted there."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from daemon.connections import fields
+from daemon.drivers import Able, Driver
+from daemon.offers import fit, refused
+from daemon.store.connections import Link
+from daemon.store.listings import Candidate
+from daemon.trade import Change, Offer, Product, Result
+
+_SHOWN = {True: " shown", False: " hidden"}
+
+
+class Offering:
+    """Makes the offers of one connection, by its settings and what its driver can."""
+
+    def __init__(self, link: Link, driver: type[Driver]) -> None:
+        self._link = link
+        self._buffer = fields.buffer_of(link.settings)
+        self._hides = Able.HIDE in driver.able
+        self.changes = fields.pushes(driver, link.settings)
+
+    def make(self, candidate: Candidate) -> Iterator[tuple[Change, Offer | Result]]:
+        """The offers of a listing that are to be sent, or the results that say why one cannot be."""
+        item = candidate.item
+        extra: Mapping[str, Any] = json.loads(item["extra"]) if item["extra"] else {}
+        gone = self._is_gone(item)
+        for change in self.changes:
+            offer = self._offer(change, candidate, extra, gone=gone)
+            if offer is None or _was_refused(candidate, change):
+                continue
+            found: Offer | Result = offer
+            if candidate.listing.ambiguous:
+                found = refused(offer.sku, "D-SKU-AMBIGUOUS", value=offer.sku)
+            else:
+                found = fit(change, offer, self._link.seller)
+            if isinstance(found, Result) or candidate.pushed.get(change.value) != value_of(change, found):
+                yield change, found
+
+    def _is_gone(self, item: Mapping[str, Any]) -> bool:
+        """Whether the item is no longer to be had there."""
+        channels = item["channels"]
+        away = channels is not None and self._link.name.lower() not in {
+            each.strip().lower() for each in channels.split(";")
+        }
+        return away or item["withdrawn"] is not None or item["deleted_at"] is not None
+
+    def _offer(self, change: Change, candidate: Candidate, extra: Mapping[str, Any], *, gone: bool) -> Offer | None:
+        """None: the item has nothing to state."""
+        item, there = candidate.item, candidate.listing
+        quantity = _own(extra, "quantity", self._link.name, item["quantity"])
+        price = _own(extra, "price", self._link.name, item["price"])
+        if change is Change.STOCK and not _is_stated(candidate, quantity, gone=gone):
+            return None
+        if change is Change.PRICE and (gone or price is None):
+            return None
+        stated = 0 if gone else None if quantity is None else max(0, quantity - self._buffer)
+        return Offer(
+            sku=there.sku,
+            version=item["version"],
+            remote_id=there.remote_id,
+            about=there.about,
+            quantity=stated,
+            price=price,
+            list_price=item["list_price"],
+            currency=item["currency"] or "",
+            tax_rate=item["tax_rate"],
+            tax_included=bool(item["tax_included"]) if item["tax_included"] is not None else True,
+            visible=self._visible(candidate, gone=gone),
+            product=_product(item, extra) if change is Change.PRODUCT else None,
+        )
+
+    def _visible(self, candidate: Candidate, *, gone: bool) -> bool | None:
+        """None where nobody has said anything, and we have neither hidden nor shown it before."""
+        if not self._hides:
+            return None
+        stated = candidate.item["visible"]
+        if gone or stated == 0:
+            return False
+        said_before = candidate.pushed.get(Change.STOCK.value, "").endswith(tuple(_SHOWN.values()))
+        return True if stated == 1 or said_before else None
+
+
+def value_of(change: Change, offer: Offer) -> str:
+    """What an offer states, as text: two that state the same are the same to the marketplace."""
+    shown = "" if offer.visible is None else _SHOWN[offer.visible]
+    if change is Change.STOCK:
+        return f"{offer.quantity}{shown}"
+    if change is Change.PRICE:
+        return f"{offer.price} {offer.list_price} {offer.currency} {offer.tax_included} {offer.tax_rate}"
+    return hashlib.sha256(msgspec.msgpack.encode((offer.product, offer.visible))).hexdigest()[:32]
+
+
+def _is_stated(candidate: Candidate, quantity: int | None, *, gone: bool) -> bool:
+    """Whether a quantity stands. One that a sale has spent does not, until a file states one again."""
+    if gone:
+        return True
+    return quantity is not None and not (candidate.spent and candidate.stated <= candidate.spent)
+
+
+def _was_refused(candidate: Candidate, change: Change) -> bool:
+    """Whether it was refused as it is: it would be refused again."""
+    why = candidate.refused.get(change.value)
+    return why is not None and why["version"] >= candidate.item["version"]
+
+
+def _own(extra: Mapping[str, Any], name: str, connection: str, common: int | None) -> int | None:
+    """A value of the connection's own column, else the common one."""
+    wanted = f"{name}:{connection}".lower()
+    for key, value in extra.items():
+        if key.lower() == wanted and isinstance(value, int):
+            return value
+    return common
+
+
+def _product(item: Mapping[str, Any], extra: Mapping[str, Any]) -> Product:
+    images = tuple(each for each in (item["images"] or "").split(";") if each)
+    values = {key: str(value) for key, value in extra.items() if key.startswith(("option:", "attribute:"))}
+    named = ("title", "description", "brand", "gtin", "mpn", "category")
+    return Product(
+        **{name: item[name] for name in named},
+        group=item["group_id"],
+        images=images,
+        weight=item["weight"],
+        language=item["language"] or "en",
+        values=values,
+    )
