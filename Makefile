@@ -5,6 +5,7 @@
 PYTHON ?= python3
 COUNT ?= 1000
 KILLS ?= 200
+TOGETHER ?= 3
 BIN := .venv/bin
 
 help: ## say what there is
@@ -16,8 +17,8 @@ help: ## say what there is
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-test: .venv/ready ## set everything up and run the tests
-	$(BIN)/pytest
+test: .venv/ready ## set everything up and run the tests, TOGETHER=3 files at once
+	$(BIN)/pytest -n $(TOGETHER) --dist loadfile
 
 lint: .venv/ready ## lint, format, types
 	$(BIN)/ruff check

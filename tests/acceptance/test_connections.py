@@ -115,7 +115,7 @@ def test_the_story_of_a_connection(site: Site, shop: ShopifyShop) -> None:
 
     # disabled, nothing goes; enabled, it goes
     assert act(site, "connection.disable", name="shop")["status"] == "done"
-    assert connection(site)["status"] == "inactive"
+    wait_until(lambda: connection(site)["status"] == "inactive", 30, "the view")
     requests = len(shop.requests)
     stock(site, "off.csv", AC_5=11)
     assert act(site, "connection.sync", name="shop")["code"] == "C-CONNECTION-INACTIVE"
