@@ -250,7 +250,7 @@ class Config(Section):
     keep_history: Annotated[Duration, AfterValidator(_year)] = Field(
         400 * 86400.0, description='a length of time from 400 days, for example "400d"'
     )
-    private_hosts: tuple[str, ...] = Field(
+    private_hosts: tuple[Annotated[str, AfterValidator(str.lower)], ...] = Field(
         (), strict=False, description='hosts in our own network that connections may lead to: ["shop.internal"]'
     )
     limits: Annotated[Limits, GetPydanticSchema(_limits)] = Limits()

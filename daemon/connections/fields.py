@@ -21,9 +21,6 @@ COMMON = (
         example="2026-01-31",
     ),
     Field("stock_buffer", "So many pieces are held back.", True, kind="whole", default="0"),
-    Field(
-        "create_listings", "Whether items are listed that are not listed there yet.", True, kind="flag", default="off"
-    ),
 )
 _ON = {"on": "on", "yes": "on", "true": "on", "1": "on", "off": "off", "no": "off", "false": "off", "0": "off"}
 _FOREVER = "all"

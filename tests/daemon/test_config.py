@@ -306,6 +306,10 @@ def test_a_password_for_mail_goes_with_a_user_and_never_out_readable(tmp_path: P
     assert "readable" in fault
 
 
+def test_hosts_of_our_own_network_are_known_whatever_the_case_of_their_letters(tmp_path: Path) -> None:
+    assert load(write(tmp_path, 'private_hosts = ["Shop.Internal"]')).private_hosts == ("shop.internal",)
+
+
 # -- the documented file ----------------------------------------
 
 
