@@ -3,7 +3,8 @@
 Two accounts: acme, a supplier, drops a catalog with faults and then its error file, mended; nordwind, a retailer,
 drops a catalog as a German spreadsheet writes it, then a stock file. What arrives in the outboxes is shown as it
 arrives, until Ctrl-C. A third, seaside, has its files on an SFTP server of its own, which the demonstration starts
-on loopback: they are fetched there, and the answers brought there.
+on loopback: they are fetched there, and the answers brought there. At the end acme connects to a Shopify shop on
+loopback: quantities and prices go up, an order comes down.
 With `--once` it ends by itself, with exit code 0 if everything came out as expected.
 """
 
@@ -17,8 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group
@@ -29,6 +32,9 @@ from rich.text import Text
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # it is started as a file
 
+from benchmarks import storefront  # noqa: E402
+from benchmarks.storefront import Storefront  # noqa: E402
+from daemon.trade import Change  # noqa: E402
 from tests.sftp.places import make_remote, put  # noqa: E402
 from tests.sftp.servers import PASSWORD, Server  # noqa: E402
 
@@ -36,6 +42,7 @@ CONFIG = """\
 drop_root = "{root}/drop"
 data_dir = "{root}/data"
 settle = "300ms"
+private_hosts = ["127.0.0.1"]
 
 [accounts.acme]
 name = "Acme Outdoor Ltd"
@@ -96,6 +103,7 @@ class Stage:
         self.config = root / "tradepost.toml"
         self.remote = root / "seaside-server"
         self.server = Server(make_remote(self.remote))
+        self.store = Storefront()
         (root / "password").write_text(PASSWORD)
         told = {"root": root, "port": self.server.port, "host_key": self.server.host_key}
         self.config.write_text(CONFIG.format(**told), encoding="utf-8")
@@ -106,21 +114,21 @@ class Stage:
             self.daemon = subprocess.Popen([*self.command, "run"], stdout=log, stderr=log, start_new_session=True)
         self.shown: dict[Path, bytes] = {}
 
-    def inbox(self, account: str) -> Path:
-        """Where the account's regular files are dropped."""
-        return self.root / "drop" / account / "inbox" / "catalog"
+    def inbox(self, account: str, kind: str = "catalog") -> Path:
+        """Where the account's regular files are dropped, or its commands."""
+        return self.root / "drop" / account / "inbox" / kind
 
     def outbox(self, account: str) -> Path:
         """Where the account's answers appear."""
         return self.root / "drop" / account / "outbox"
 
-    def drop(self, account: str, name: str, content: bytes) -> dict[str, str]:
+    def drop(self, account: str, name: str, content: bytes, kind: str = "catalog") -> dict[str, str]:
         """Drop a file as a careful sender does: write aside, then rename. Returns its finished history line."""
         lines = content.count(b"\n")
         console.rule(Text(f"{account} drops {name} ({lines} lines)"), style="cyan")
-        writing = self.inbox(account) / f"{name}.part"
-        writing.write_bytes(content)
-        writing.rename(self.inbox(account) / name)
+        inbox = self.inbox(account, kind)
+        (inbox / f"{name}.part").write_bytes(content)
+        (inbox / f"{name}.part").rename(inbox / name)
         self.wait(lambda: self.line(account, name).get("state") == "done", f"the answer to {name}")
         return self.line(account, name)
 
@@ -138,6 +146,20 @@ class Stage:
             line for line in read_table(self.outbox(account) / "history" / "uploads.csv") if line["file_name"] == name
         ]
         return lines[-1] if lines else {}
+
+    def connection(self) -> dict[str, str]:
+        """What is told of acme's connection; empty while there is none."""
+        return next(iter(read_table(self.outbox("acme") / "reports" / "connections.csv")), {})
+
+    def orders(self) -> list[Path]:
+        """The order files that have come down."""
+        return sorted((self.outbox("acme") / "orders" / "shop").glob("*.csv"))
+
+    def tell_store(self, title: str = "what has changed") -> bool:
+        """Show what has changed in the shop; False, so that it can be waited for."""
+        if changes := self.store.changes(title):
+            console.print(changes)
+        return False
 
     def items(self, account: str) -> list[dict[str, object]]:
         """What the command line says the account has."""
@@ -163,7 +185,7 @@ class Stage:
             raise Unexpected("\n".join(["the daemon has ended by itself:", *tail]))
         for root, pattern in ((self.root / "drop", "*/outbox/**/*"), (self.root, "seaside-server/outbox/**/*")):
             for path in sorted(root.glob(pattern)):
-                if path.is_file() and not path.name.startswith(".") and path.parent.name != "reports":
+                if path.is_file() and path.suffix != ".html" and path.parent.name != "reports" and path.name[0] != ".":
                     content = path.read_bytes()
                     if self.shown.get(path) != content:
                         self.shown[path] = content
@@ -177,13 +199,14 @@ class Stage:
         except subprocess.TimeoutExpired:
             self.daemon.kill()
         self.server.close()
+        self.store.close()
 
 
 # -- what people see ----------------------------------------------------------
 
 
 def show(path: Path, place: Path) -> None:
-    """One file of an outbox: the history as a table, anything else by its first lines."""
+    """One file of an outbox: history and orders as tables, anything else by its first lines."""
     if "history" in place.parts:
         if path.name != "uploads.csv":  # the month has the same lines
             return
@@ -193,6 +216,9 @@ def show(path: Path, place: Path) -> None:
             table.add_row(*(Text(line[name]) for name in ("file_name", "state", "outcome", *COUNTS)))
         said = Text(lines[-1]["message"], style="italic") if lines else Text()
         console.print(Panel(Group(table, said), title=str(place), title_align="left", border_style="green"))
+        return
+    if "orders" in place.parts:
+        console.print(storefront.order_table(read_table(path), place))
         return
     answer = path.read_text(encoding="utf-8-sig").splitlines()
     first = Text("\n".join(answer[:5]), no_wrap=True, overflow="ellipsis")
@@ -207,9 +233,15 @@ def tell_where(stage: Stage) -> None:
     for account in ("acme", "nordwind"):
         console.print(Text(f"drop files of {account} into  {stage.inbox(account)}"))
         console.print(Text(f"answers appear in      {stage.outbox(account)}", style="dim"))
+    console.print(Text(f"commands go into       {stage.inbox('acme', 'commands')}"))
+    console.print(Text(f"how acme stands, in a browser: {stage.outbox('acme') / 'status.html'}"))
+    console.print(
+        Text(f"{storefront.SKUS[0]} to {storefront.SKUS[-1]} are in the shop: state a quantity or price of them")
+    )
     console.print(Text(f"seaside's server has its files in {stage.remote / 'inbox' / 'catalog'}"))
     console.print(Text(f"\ntradepost --config {stage.config} history", style="bold"))
     console.print(Text(f"tradepost --config {stage.config} do item.list --account acme", style="bold"))
+    console.print(Text(f"tradepost --config {stage.config} connections", style="bold"))
     console.print(Text(f"the daemon's log: {stage.log}\n\nCtrl-C ends it and removes the folder.", style="dim"))
 
 
@@ -344,6 +376,53 @@ def play(stage: Stage) -> None:
     if len(items) != 200 or any(item["title"] is None or item["price"] is None for item in items):
         raise Unexpected(f"acme has {len(items)} items, or some without title or price; 200 whole ones were expected")
     console.rule("acme has all 200 products, nordwind 40 with new stock, seaside 11 from its server", style="green")
+    play_connection(stage, {str(item["sku"]): item for item in items})
+
+
+def play_connection(stage: Stage, items: Mapping[str, Mapping[str, Any]]) -> None:
+    """Connect acme to a shop: what we have goes up, then only what has changed, and an order comes down."""
+    store, shop = stage.store, stage.store.shop
+    if store.skipped:
+        console.print(Text(store.skipped, style="dim"))
+    command = store.command()
+    console.print(Panel(Text(storefront.masked(command)), title="connect.csv, column by column", title_align="left"))
+    connect = write_table([list(command), list(command.values())]).encode()
+    expect(stage.drop("acme", "connect.csv", connect, "commands"), outcome="ok", rows=1)
+    stage.wait(lambda: bool(stage.connection().get("last_sync")), "the first sync")
+    told = stage.connection()
+    shown = ("name", "driver", "status", "state", "last_sync", "next_sync", "listings_refused")
+    table = Table(*shown, box=box.SIMPLE, pad_edge=False)
+    table.add_row(*(Text(told[name][:19]) for name in shown))
+    console.print(Panel(table, title="acme/outbox/reports/connections.csv", title_align="left", border_style="green"))
+    stage.tell_store("ten quantities and ten prices have gone up")
+    wanted = {sku: (items[sku]["quantity"], Decimal(items[sku]["price"])) for sku in storefront.SKUS}
+    if (told["status"], told["state"]) != ("active", "ok") or store.stand() != wanted:
+        raise Unexpected(f"the shop has {store.stand()}, {wanted} was expected; the connection: {told}")
+
+    calls, acts = shop.pushes(), shop.acts.copy()
+    three, same = storefront.SKUS[:3], storefront.SKUS[3:7]
+    rows = [["sku", "quantity"], *([sku, str(wanted[sku][0] + 20)] for sku in three)]
+    stock = write_table([*rows, *([sku, str(wanted[sku][0])] for sku in same)]).encode()
+    expect(stage.drop("acme", "stock.csv", stock), outcome="ok", rows=7, updated=3, unchanged=4)
+    stage.wait(lambda: store.stand()[three[-1]][0] == wanted[three[-1]][0] + 20, "the three quantities in the shop")
+    stage.tell_store("three quantities have gone up in one call")
+    sent = shop.acts - acts
+    if shop.pushes() - calls != 1 or sent != {(Change.STOCK, sku): 1 for sku in three}:
+        raise Unexpected(f"three quantities in one call were expected, {shop.pushes() - calls} call(s) stated {sent}")
+
+    console.rule(Text(f"somebody buys two pieces of {three[0]} in the shop"), style="cyan")
+    store.sell(three[0], 2)
+    stage.tell_store("it has lowered its stock itself")
+    ask = write_table([["command", "name", "scope"], ["connection.sync", "shop", "orders"]]).encode()
+    expect(stage.drop("acme", "fetch.csv", ask, "commands"), outcome="ok", rows=1)
+    stage.wait(lambda: bool(stage.orders()), "the order")
+    lines = [row for row in read_table(stage.orders()[0]) if row["line_type"] == "item"]
+    found = [(row["event"], row["sku"], row["quantity"]) for row in lines]
+    if found != [("new", three[0], "2")] or shop.acts - acts != sent:
+        raise Unexpected(
+            f"one new order of two {three[0]} was expected, and no push of its old quantity; found {found}"
+        )
+    console.rule("the shop has acme's prices and quantities, acme has the shop's order", style="green")
 
 
 def main() -> int:
@@ -357,7 +436,7 @@ def main() -> int:
         play(stage)
         if not once:
             tell_where(stage)
-            stage.wait(lambda: False, "Ctrl-C", 1e9)
+            stage.wait(stage.tell_store, "Ctrl-C", 1e9)
     except KeyboardInterrupt:
         console.print()
     except Unexpected as fault:
