@@ -142,7 +142,7 @@ DRIVER_CODES: tuple[Code, ...] = (
         "error",
         "The item is priced in {value}, the marketplace in {detail}. Prices are never converted between currencies.",
         "The item's currency is not the one of the connection.",
-        "State a price in the marketplace's currency: a column price:<connection>, or the column currency.",
+        "State the item's price in the marketplace's currency (columns price and currency; an item has one currency).",
     ),
     Code(
         "D-DRIVER",

@@ -30,7 +30,7 @@ from daemon.trade import Change, Result
 
 PAGE = 1000  # listings that are looked at at once
 MODEL_DAILY = 86_400_000_000  # microseconds
-_REFUSED = ("sku", "listing_id", "code", "marketplace_code", "field", "message", "sent_at")
+_REFUSED = ("sku", "listing_id", "code", "field", "message", "sent_at")
 
 
 class Syncs:
