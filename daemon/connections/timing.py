@@ -20,7 +20,7 @@ def check_every(rule: str) -> str:
     rule = " ".join(rule.split())
     if _seconds(rule) is None:
         try:
-            _trigger(rule, ZoneInfo("UTC"))
+            _trigger(rule)
         except (ValueError, KeyError, TypeError):
             raise refusal("C-EVERY") from None
     return rule
@@ -36,14 +36,15 @@ def next_due(rule: str, zone: str, now: int, connection_id: str) -> int:
     seconds = _seconds(rule)
     if seconds is not None:
         return now + int((seconds - share * min(_JITTER, seconds / 10)) * 1_000_000)
-    place = ZoneInfo(zone)
-    begin = datetime.fromtimestamp(now / 1e6, UTC).astimezone(place)
-    found = _trigger(rule, place).get_next_fire_time(None, begin + timedelta(microseconds=1))
-    while found is not None and found.fold and _was_due_before(rule, place, found):
-        found = _trigger(rule, place).get_next_fire_time(None, found + timedelta(seconds=1))
-    if found is None:  # the 30th of February
-        return now + 366 * 86_400 * 1_000_000
-    return int(found.timestamp() * 1_000_000) + int(share * 5_000_000)
+    place, trigger = ZoneInfo(zone), _trigger(rule)
+    # by the clock on the wall, as if nobody ever changed it; then what that is in truth
+    wall = datetime.fromtimestamp(now / 1e6, UTC).astimezone(place).replace(tzinfo=UTC, fold=0)
+    while found := trigger.get_next_fire_time(None, wall + timedelta(microseconds=1)):
+        wall = found
+        due = int(wall.replace(tzinfo=place).timestamp()) * 1_000_000
+        if due > now:  # else it comes for the second time
+            return due + int(share * 5_000_000)
+    return now + 366 * 86_400 * 1_000_000  # the 30th of February
 
 
 def back_off(failures: int) -> int:
@@ -60,12 +61,5 @@ def _seconds(rule: str) -> int | None:
     return seconds if _SHORTEST <= seconds <= _LONGEST else None
 
 
-def _trigger(rule: str, zone: ZoneInfo) -> CronTrigger:
-    return CronTrigger.from_crontab(rule, timezone=zone)
-
-
-def _was_due_before(rule: str, zone: ZoneInfo, moment: datetime) -> bool:
-    """Whether the same time by the clock has come an hour before."""
-    first = moment.replace(fold=0)
-    found = _trigger(rule, zone).get_next_fire_time(None, first - timedelta(seconds=1))
-    return found is not None and found.replace(tzinfo=None) == moment.replace(tzinfo=None) and not found.fold
+def _trigger(rule: str) -> CronTrigger:
+    return CronTrigger.from_crontab(rule, timezone=UTC)
