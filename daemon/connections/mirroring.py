@@ -51,7 +51,7 @@ class Mirroring:
         self._fence.step(write)
         self.changes = len(rows)
         if rows:
-            mark_again(self._link, self._fence, pushed=False, only_refused=True)
+            mark_refused(self._link, self._fence)
 
     def read_listings(self, *, whole: bool) -> None:
         """Read what is listed: what has changed, or (`whole`, or when that was never ended) everything."""
@@ -79,13 +79,19 @@ def _keep(connection: Connection, link: Link, page: Listings, seen: int, *, whol
     return fresh
 
 
-def mark_again(link: Link, fence: Fence, *, pushed: bool, only_refused: bool = False) -> None:
-    """Let all listings (or those that were refused) be looked at again; `pushed`: and sent, whatever was accepted."""
+def mark_again(link: Link, fence: Fence, *, pushed: bool) -> None:
+    """Let all listings be looked at again; `pushed`: and sent, whatever was accepted."""
     last: str | None = None
     while True:
-        last = fence.step(partial(listings.mark_due, link=link, after=last, pushed=pushed, only_refused=only_refused))
+        last = fence.step(partial(listings.mark_due, link=link, after=last, pushed=pushed))
         if last is None:
             return
+
+
+def mark_refused(link: Link, fence: Fence) -> None:
+    """Let what was refused be looked at again."""
+    while fence.step(partial(listings.mark_refused, link=link)):
+        pass
 
 
 def _differences(old: Mapping[str, AttributeSet], new: Mapping[str, AttributeSet]) -> Iterator[Sequence[str]]:

@@ -12,7 +12,7 @@ from daemon.connections.calls import Calls
 from daemon.connections.fence import Fence
 from daemon.connections.order_file import Told
 from daemon.drivers import Able, Driver
-from daemon.store import accounts, connections, offers, orders, postings
+from daemon.store import connections, offers, orders, postings
 from daemon.store.connections import Link
 from daemon.store.orders import Known
 from daemon.trade import LineType, Order, Orders, Result
@@ -33,6 +33,8 @@ class Ordering:
         self._delimiter = delimiter
         self._publish = publish
         self._files = link.order_files
+        self._cursor = link.orders_cursor
+        self._overtaken = False  # an edit has asked for other orders: the sync that follows it reads them
         self.told = self.unknown = 0
 
     def read(self) -> None:
@@ -45,20 +47,23 @@ class Ordering:
             if self._keep(page):
                 self._publish()
                 self._acknowledge()
+            if self._overtaken:
+                return
 
     def _keep(self, page: Orders) -> bool:
         """Make a page durable; whether it told anything new."""
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> tuple[int, bool]:
             known = orders.find(connection, self._link, [each.id for each in page.items])
             latest = {each.id: each for each in page.items}
             told = [each for order in latest.values() for each in _told(order, known.get(order.id))]
             if told:
                 self._put(connection, told, known)
-            connections.keep(connection, self._link, orders_cursor=page.cursor)
-            return len(told)
+            moved = connections.move_orders_cursor(connection, self._link, self._cursor, page.cursor)
+            return len(told), not moved
 
-        told = self._fence.step(write, len(page.items))
+        told, self._overtaken = self._fence.step(write, len(page.items))
+        self._cursor = page.cursor
         self.told += told
         self._files += told > 0
         return told > 0
@@ -87,20 +92,20 @@ class Ordering:
                 ids |= {line.listing_id for line in each.order.lines if line.listing_id and not line.sku}
         if not skus and not ids:
             return
-        accounts.sold(connection, self._link.account_id, self._clock.now())
-        version = accounts.items_version(connection, self._link.account)
-        offers.spend(connection, self._link, sorted(skus), sorted(ids), version)
+        offers.spend(connection, self._link, sorted(skus), sorted(ids), self._clock.now())
 
     def _acknowledge(self) -> None:
         driver = self._calls.driver
         if Able.ACKNOWLEDGE not in driver.able:
             return
-        while ids := self._fence.read(lambda c: orders.list_to_acknowledge(c, self._link, _AT_ONCE)):
+        after = ""
+        while ids := self._fence.read(
+            partial(orders.list_to_acknowledge, link=self._link, after=after, limit=_AT_ONCE)
+        ):
             results = self._calls.do(partial(_acknowledge, driver, ids, self._link.id))
             done = [each.key for each in results if each.accepted]
             self._fence.step(partial(orders.acknowledge, link=self._link, ids=done))
-            if len(done) < len(ids):
-                return  # the others are told again by the marketplace, and acknowledged then
+            after = ids[-1]  # those that it refused are tried again by the next sync, and hinder nobody
 
 
 def _told(order: Order, known: Known | None) -> list[Told]:

@@ -69,8 +69,7 @@ class Pushing:
         batch = tuple(self._gathered.pop(change).values())
         effect = Effect(self._key(change, batch), change, batch, effects.SENT)
         self._calls.look()
-        self._fence.step(lambda c: effects.put(c, self._link.id, effect, self._clock.now()), len(batch))
-        self._send(effect)
+        self._send(self._fence.step(lambda c: effects.put(c, self._link, effect, self._clock.now()), len(batch)))
 
     def _send(self, effect: Effect, *, doubt: bool = False) -> None:
         """Until its end is known, or its ticket. Raises InDoubt when neither can be had now."""
@@ -85,10 +84,8 @@ class Pushing:
             if isinstance(told, Ticket):
                 self._accept(effect, told, told.after)
                 return
-            if not isinstance(told, Answers):  # not done, or nobody knows: it is sent again, under the same key
-                doubt = False
-                continue
-            left = self._note(effect, told.results)
+            # not done, or nobody knows: it is sent again, under the same key
+            left = self._note(effect, told.results) if isinstance(told, Answers) else self._unspent(effect)
             if not left:
                 return
             effect = left
@@ -131,23 +128,39 @@ class Pushing:
     def _note(self, effect: Effect, results: Sequence[Result]) -> Effect | None:
         """Keep answers, and in the same transaction what of the push is still to be sent."""
         by_sku = {offer.sku: offer for offer in effect.offers}
-        answered = [_answered(effect.change, by_sku[each.key], each) for each in results if each.key in by_sku]
+        answered = [_answered(effect, by_sku[each.key], each) for each in results if each.key in by_sku]
         rest = tuple(offer for offer in effect.offers if offer.sku not in {each.sku for each in answered})
-        left = Effect(self._key(effect.change, rest), effect.change, rest, effects.SENT) if rest else None
         now = self._clock.now()
 
-        def write(connection: Connection) -> int:
-            effects.remove(connection, effect.key)
-            if left:
-                effects.put(connection, self._link.id, left, now)
+        def write(connection: Connection) -> tuple[int, Effect | None]:
+            left = self._cut(connection, effect, rest)
             made = [each.listing for each in answered if each.listing]
             if made:
                 listings.put_page(connection, self._link, made, self._link.listings_pass, whole=False)
-            return offers.note(connection, self._link, answered, now)
+            return offers.note(connection, self._link, answered, now), left
 
-        self.refused += self._fence.step(write)
+        fresh, left = self._fence.step(write)
+        self.refused += fresh
         self.sent += sum(not each.code for each in answered)
         return left
+
+    def _unspent(self, effect: Effect) -> Effect | None:
+        """What of an effect may be sent again: no quantity of what was sold since, which would be sold twice."""
+        return self._fence.step(partial(self._cut, effect=effect, rest=effect.offers))
+
+    def _cut(self, connection: Connection, effect: Effect, rest: Sequence[Offer]) -> Effect | None:
+        """Let an effect be about the rest only, as far as it still stands; None when nothing is left."""
+        if effect.change is Change.STOCK and rest:
+            skus = [offer.sku for offer in rest]
+            spent = offers.find_spent(connection, self._link, skus, effect.version or 0)
+            rest = [offer for offer in rest if offer.sku not in spent]
+        if len(rest) == len(effect.offers):
+            return effect
+        effects.remove(connection, effect.key)
+        if not rest:
+            return None
+        left = Effect(self._key(effect.change, rest), effect.change, tuple(rest), effects.SENT, version=effect.version)
+        return effects.put(connection, self._link, left, self._clock.now())
 
     def _key(self, change: Change, batch: Sequence[Offer]) -> str:
         about = [(offer.sku, offer.version, value_of(change, offer)) for offer in batch]
@@ -156,6 +169,8 @@ class Pushing:
         return digest.hexdigest()
 
 
-def _answered(change: Change, offer: Offer, result: Result) -> Answered:
-    value = value_of(change, offer)
-    return Answered(offer.sku, change, value, offer.version, result.code, result.message, result.listing)
+def _answered(effect: Effect, offer: Offer, result: Result) -> Answered:
+    told = (result.code, result.message, result.listing)
+    return Answered(
+        offer.sku, effect.change, value_of(effect.change, offer), offer.version, *told, sent=effect.version or 0
+    )

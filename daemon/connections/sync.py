@@ -15,7 +15,7 @@ from daemon.connections import timing
 from daemon.connections.calls import Calls
 from daemon.connections.codes import sentence
 from daemon.connections.fence import Fence
-from daemon.connections.mirroring import Mirroring, mark_again
+from daemon.connections.mirroring import Mirroring, mark_again, mark_refused
 from daemon.connections.offering import Offering
 from daemon.connections.ordering import Ordering
 from daemon.connections.pushing import Pushing
@@ -30,6 +30,7 @@ from daemon.trade import Change, Result
 
 PAGE = 1000  # listings that are looked at at once
 MODEL_DAILY = 86_400_000_000  # microseconds
+_BY_COMMAND = ("asked", "initial", "refresh")  # somebody waits for it: it is tried whatever failed before
 _REFUSED = ("sku", "listing_id", "code", "field", "message", "sent_at")
 
 
@@ -59,6 +60,8 @@ class Syncs:
             return self._end(claim, link)
         if link.status != "active":
             return End("rejected", "C-CONNECTION-INACTIVE", sentence("C-CONNECTION-INACTIVE", link.name))
+        if self._is_left_alone(link) and not any(claim.args.get(name) for name in _BY_COMMAND):
+            return self._leave(link)
         try:
             with self._shops.open(link) as driver:
                 calls = Calls(driver, self._store, link, self._stop)
@@ -89,9 +92,11 @@ class Syncs:
         if scope in ("all", "orders"):
             ordering.read()
         if scope in ("all", "offers"):
-            if asked or claim.args.get("refresh"):
-                everything = asked and scope == "offers"
-                mark_again(link, fence, pushed=everything, only_refused=not (everything or claim.args.get("refresh")))
+            everything = asked and scope == "offers"
+            if everything or claim.args.get("refresh"):
+                mark_again(link, fence, pushed=everything)
+            elif asked:
+                mark_refused(link, fence)
             self._push(link, fence, pushing, Offering(link, type(calls.driver)))
             self._tell_refused(link, fence, delimiter)
         end = End("ok", message=_summary(mirroring, ordering, pushing))
@@ -152,6 +157,16 @@ class Syncs:
         if fence.step(write):
             self._publish()
 
+    def _is_left_alone(self, link: Link) -> bool:
+        """Whether its marketplace asked for a pause, or has failed or turned us away: also what was admitted before."""
+        return link.state == "needs_reauth" or link.not_before > self._shops.clock.now()
+
+    def _leave(self, link: Link) -> End:
+        """Do nothing now; the next attempt does all of it."""
+        if link.state != "needs_reauth":
+            self._store.connections.note(lambda c: schedule.put(c, link.id, "all", link.not_before))
+        return End("ok", message="It is left to the next attempt: see state and reason in reports/connections.csv.")
+
     def _own(self, link: Link) -> Account:
         return self._accounts[link.account].as_set(*self._store.commands.own(link.account))
 
@@ -165,6 +180,12 @@ class Syncs:
             values["last_sync"] = now
         tallies.add(connection, {("syncs", link.driver, "ok"): 1})
         connections.change(connection, link, **values, state="ok")
+        # what failed while this one waited may have cleared its times
+        schedule.put(connection, link.id, "all", self._next_due(found))
+
+    def _next_due(self, link: Link) -> int:
+        zone = self._own(link).config.timezone
+        return timing.next_due(link.every, zone, self._shops.clock.now(), link.id)
 
     def _fail(self, link: Link, trouble: Trouble) -> End:
         """Note the failure, and when the connection is tried again."""
@@ -194,11 +215,8 @@ class Syncs:
             )
             schedule.clear(connection, link.id)
             if state != "needs_reauth":
-                zone = self._own(link).config.timezone
-                regular = timing.next_due(link.every, zone, now, link.id)
                 # nothing that was left is forgotten: the next attempt does all of it
-                due = now + pause if state != "ok" or failures else min(regular, now + pause)
-                schedule.put(connection, link.id, "all", due)
+                schedule.put(connection, link.id, "all", now + pause)
 
         self._store.connections.note(write)
         return End("failed", trouble.code, trouble.message)

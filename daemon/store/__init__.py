@@ -155,13 +155,14 @@ class Store(Holds, Shown, Stock):
                 items.load_block(connection, columns, block)
             processes.move(connection, claim, block.number, counts.rows + block.gone, total)
             if filled:
+                before = accounts.items_version(connection, claim.account)
                 done = merge.apply(connection, claim.account_id, block)
                 told = translations.merge(connection, claim.account_id) if block.texts else 0
                 counts.created, counts.updated = done.created, done.updated + told
                 counts.unchanged += block.known - done.updated + block.texts - told
                 tracked = changes.track(connection, claim.account_id, merge, block, self.clock.now())
                 if counts.created or counts.updated or tracked:
-                    accounts.move_items_version(connection, claim.account_id)
+                    changes.move(connection, claim.account_id, before)
                 if held:
                     removals.note_named(connection, claim.account_id, sizes)
             if block.gone or block.missing or block.unreadable:  # judged as a whole, when all of it is known

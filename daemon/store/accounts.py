@@ -18,7 +18,10 @@ _MAKE = {
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 _MOVE_VERSION = (
-    update(account).where(account.c.id == bindparam("owner")).values(items_version=account.c.items_version + 1)
+    update(account)
+    .where(account.c.id == bindparam("owner"))
+    .values(items_version=account.c.items_version + 1)
+    .returning(account.c.items_version)
 )
 
 
@@ -48,9 +51,9 @@ def items_version(connection: Connection, name: str) -> int:
     return int(connection.execute(_VERSION_OF, {"owner": name}).scalar_one())
 
 
-def move_items_version(connection: Connection, account_id: int) -> None:
-    """Items of the account have changed, to the version that `items.Merge` gave them."""
-    connection.execute(_MOVE_VERSION, {"owner": account_id})
+def move_items_version(connection: Connection, account_id: int) -> int:
+    """Items of the account have changed, to the version that `items.Merge` gave them; returns it."""
+    return int(connection.execute(_MOVE_VERSION, {"owner": account_id}).scalar_one())
 
 
 def sold(connection: Connection, account_id: int, now: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 
 from daemon.messages import Block
-from daemon.store import connections, schedule
+from daemon.store import accounts, connections, schedule
 from daemon.store.accounts import VERSION
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _UPSERT = (
     "on conflict (account_id, sku) do update set version = excluded.version, "
     "stated = case when excluded.stated > changed.stated then excluded.stated else changed.stated end"
+)
+_CATCH_UP = text(
+    "update changed set version = :version, stated = case when stated > :before then :version else stated end "
+    "where account_id = :account and version > :before"
 )
 _TEXTS = {"sqlite": "(select sku from block.texts)", "postgresql": "(select sku from block_texts)"}
 
@@ -45,6 +49,16 @@ def put(connection: Connection, account_id: int, skus: str, given: Mapping[str, 
         ),
         {**given, "account": account_id},
     )
+
+
+def move(connection: Connection, account_id: int, before: int) -> None:
+    """Items of the account have changed in this transaction, which began when their version was `before`.
+
+    On PostgreSQL a sale may have moved it meanwhile: a push that has looked at all up to there must not overlook ours.
+    """
+    version = accounts.move_items_version(connection, account_id)
+    if version > before + 1:
+        connection.execute(_CATCH_UP, {"account": account_id, "before": before, "version": version})
 
 
 def _rows(merge: "Merge", block: Block, name: str) -> str:

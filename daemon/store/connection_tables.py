@@ -113,6 +113,7 @@ effect = Table(  # a push whose end is not known yet: written before it is sent,
     Column("ticket", Text),  # JSON
     Column("look_at", BigInteger),  # when to collect
     Column("sent_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),  # the items' when it was sent: what is sold later spends it
 )
 Index("effects", effect.c.connection_id, effect.c.sent_at)
 

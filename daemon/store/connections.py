@@ -12,7 +12,7 @@ from daemon.store import accounts
 from daemon.store.connection_tables import attribute_set, effect, schedule
 from daemon.store.connection_tables import connection as link_table
 from daemon.store.tables import account
-from daemon.store.views import CONNECTIONS, mark
+from daemon.store.views import CONNECTIONS, LISTINGS, mark
 from daemon.trade import Seller
 
 COLUMNS = (
@@ -43,6 +43,7 @@ class Link:
     created_at: int
     orders_from: int | None
     failures: int
+    not_before: int
     last_sync: int | None
     offers_version: int
     orders_cursor: str | None
@@ -117,11 +118,20 @@ def change(connection: Connection, link: Link, **values: Any) -> None:
         values["name_key"] = values["name"].lower()
     connection.execute(update(link_table).where(link_table.c.id == link.id).values(**values))
     mark(connection, [link.account_id], CONNECTIONS)
+    if values.keys() & {"name", "status"}:
+        mark(connection, [link.account_id], LISTINGS)
 
 
 def keep(connection: Connection, link: Link, **values: Any) -> None:
     """Set columns that nobody sees: cursors and the like."""
     connection.execute(update(link_table).where(link_table.c.id == link.id).values(**values))
+
+
+def move_orders_cursor(connection: Connection, link: Link, old: str | None, new: str | None) -> bool:
+    """Orders are durable up to there; False: meanwhile other ones were asked for, and the cursor is no longer ours."""
+    mine = (link_table.c.id == link.id) & link_table.c.orders_cursor.is_not_distinct_from(old)
+    same = mine & link_table.c.orders_from.is_not_distinct_from(link.orders_from)
+    return connection.execute(update(link_table).where(same).values(orders_cursor=new)).rowcount > 0
 
 
 def forget(connection: Connection, link: Link) -> None:

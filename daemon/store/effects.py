@@ -6,7 +6,9 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
+from daemon.store import accounts
 from daemon.store.connection_tables import effect
+from daemon.store.connections import Link
 from daemon.trade import Change, Offer, Ticket
 
 SENT, ACCEPTED, IN_DOUBT = "sent", "accepted", "in_doubt"
@@ -22,12 +24,16 @@ class Effect(NamedTuple):
     state: str
     ticket: Ticket | None = None
     look_at: int | None = None
+    version: int | None = None  # the items' when it was first sent
 
 
-def put(connection: Connection, connection_id: str, given: Effect, now: int) -> None:
-    """It is about to be sent."""
-    row = {"key": given.key, "connection_id": connection_id, "change": given.change.value, "state": given.state}
-    connection.execute(insert(effect), {**row, "offers": msgspec.json.encode(given.offers).decode(), "sent_at": now})
+def put(connection: Connection, link: Link, given: Effect, now: int) -> Effect:
+    """It is about to be sent; the effect as it is kept."""
+    version = accounts.items_version(connection, link.account) if given.version is None else given.version
+    row = {"key": given.key, "connection_id": link.id, "change": given.change.value, "state": given.state}
+    row |= {"offers": msgspec.json.encode(given.offers).decode()}
+    connection.execute(insert(effect), {**row, "sent_at": now, "version": version})
+    return given._replace(version=version)
 
 
 def doubt(connection: Connection, key: str) -> None:
@@ -57,6 +63,7 @@ def list_open(connection: Connection, connection_id: str) -> list[Effect]:
             row.state,
             msgspec.json.decode(row.ticket, type=Ticket) if row.ticket else None,
             row.look_at,
+            row.version,
         )
         for row in connection.execute(query)
     ]

@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, TextualSelect, bindparam, delete, func, insert, select, text, tuple_, update
 
 from daemon.store.connection_tables import changed, listing
 from daemon.store.connections import Link
 from daemon.store.tables import item
+from daemon.store.views import LISTINGS, mark
 from daemon.trade import Listing
 
 _CHUNK = 10_000  # listings in one transaction
+# left to itself SQLite goes through all listings of a connection instead of through the few that an index names
+HINTS = {"sqlite": "indexed by {}", "postgresql": ""}
 _UPDATE = (
     update(listing)
     .where(listing.c.connection_id == bindparam("its_connection"), listing.c.sku == bindparam("its_sku"))
@@ -115,6 +118,7 @@ def _drop(connection: Connection, link: Link, skus: Sequence[str]) -> int:
     if given:
         its = (listing.c.connection_id == bindparam("its_connection")) & (listing.c.sku == bindparam("its_sku"))
         connection.execute(delete(listing).where(its), given)
+        mark(connection, [link.account_id], LISTINGS)
     return len(given)
 
 
@@ -124,22 +128,30 @@ def count(connection: Connection, connection_id: str) -> int:
     return int(connection.scalar(query) or 0)
 
 
-def mark_due(
-    connection: Connection, link: Link, after: str | None, *, pushed: bool, only_refused: bool = False
-) -> str | None:
+def mark_due(connection: Connection, link: Link, after: str | None, *, pushed: bool) -> str | None:
     """Let the next listings behind the sku `after` be looked at again, also what was refused; the last of them.
 
     `pushed`: also what was accepted is sent again. None: there was none left.
     """
     mine = [listing.c.connection_id == link.id]
     mine += [listing.c.sku > after] if after is not None else []
-    mine += [listing.c.refused != ""] if only_refused else []
     some = select(listing.c.sku).where(*mine).order_by(listing.c.sku).limit(_CHUNK).subquery()
     last: str | None = connection.scalar(select(func.max(some.c.sku)))
     if last is not None:
         values = {"due": 1, "refused": ""} | ({"pushed": "{}"} if pushed else {})
         connection.execute(update(listing).where(*mine, listing.c.sku <= last).values(**values))
+        mark(connection, [link.account_id], LISTINGS)
     return last
+
+
+def mark_refused(connection: Connection, link: Link) -> bool:
+    """Let some of those that were refused be looked at again; False when there are none left."""
+    some = _some(connection, link, "listings_refused", "refused <> ''", _CHUNK)
+    mine = (listing.c.connection_id == link.id) & listing.c.sku.in_(some)
+    found = connection.execute(update(listing).where(mine).values(due=1, refused="")).rowcount > 0
+    if found:
+        mark(connection, [link.account_id], LISTINGS)
+    return found
 
 
 def mark_some(connection: Connection, link: Link, skus: Sequence[str]) -> None:
@@ -151,28 +163,37 @@ def mark_some(connection: Connection, link: Link, skus: Sequence[str]) -> None:
 
 def begin(connection: Connection, link: Link) -> bool:
     """Take some of those that are due in hand; False when all of them are."""
-    return _move(connection, link, listing.c.due == 1, 2)
+    return _move(connection, link, 1, 2)
 
 
 def end(connection: Connection, link: Link) -> bool:
     """Some of those in hand were looked at; False when all of them are noted."""
-    return _move(connection, link, listing.c.due == 2, 0)
+    return _move(connection, link, 2, 0)
 
 
-def _move(connection: Connection, link: Link, which: Any, due: int) -> bool:
-    some = select(listing.c.sku).where(listing.c.connection_id == link.id, listing.c.due > 0, which)
-    last = connection.scalar(select(func.max(some.order_by(listing.c.sku).limit(_CHUNK).subquery().c.sku)))
-    if last is None:
-        return False
-    mine = (listing.c.connection_id == link.id) & (listing.c.due > 0) & which & (listing.c.sku <= last)
-    connection.execute(update(listing).where(mine).values(due=due))
-    return True
+def _move(connection: Connection, link: Link, old: int, new: int) -> bool:
+    some = _some(connection, link, "listings_due", f"due > 0 and due = {old}", _CHUNK)
+    mine = (listing.c.connection_id == link.id) & listing.c.sku.in_(some)
+    return connection.execute(update(listing).where(mine).values(due=new)).rowcount > 0
+
+
+def _some(connection: Connection, link: Link, index: str, which: str, limit: int, after: str = "") -> TextualSelect:
+    """The skus of some listings that an index names, in their order."""
+    hint = HINTS[connection.dialect.name].format(index)
+    query = (
+        f"select sku from listing {hint} where connection_id = :of_link and {which} "  # noqa: S608 (words of ours)
+        "and sku > :behind order by sku limit :at_most"
+    )
+    return text(query).bindparams(of_link=link.id, behind=after, at_most=limit).columns(listing.c.sku)
 
 
 def list_in_hand(connection: Connection, link: Link, after: str, limit: int) -> list[Candidate]:
     """Those in hand behind the sku `after`, in the order of their skus."""
-    query = _joined_query(link).where(listing.c.due == 2, listing.c.sku > after)
-    return [_candidate(row) for row in connection.execute(query.order_by(listing.c.sku).limit(limit))]
+    # those without an item do not count: a page of nothing else would look like the end
+    known = f"exists (select 1 from item where account_id = {link.account_id} and item.sku = listing.sku)"  # noqa: S608 (a number)
+    some = _some(connection, link, "listings_due", f"due > 0 and due = 2 and {known}", limit, after)
+    query = _joined_query(link).where(listing.c.sku.in_(some))
+    return [_candidate(row) for row in connection.execute(query.order_by(listing.c.sku))]
 
 
 def list_changed(connection: Connection, link: Link, after: tuple[int, str], upto: int, limit: int) -> list[Candidate]:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, text, update
 
-from daemon.store.connection_tables import connection as link_table
+from daemon.store import accounts
 from daemon.store.connection_tables import listing
 from daemon.store.connections import Link
-from daemon.store.tables import account
+from daemon.store.listings import HINTS
 from daemon.store.views import CONNECTIONS, LISTINGS, mark
 from daemon.trade import Change, Listing
 
@@ -36,17 +36,20 @@ class Answered(NamedTuple):
     code: str = ""
     message: str = ""
     listing: Listing | None = None
+    sent: int = 0  # the items' version when it was sent
 
 
 def note(connection: Connection, link: Link, answered: Sequence[Answered], now: int) -> int:
     """Keep what became of offers; returns how many are refused that were not before."""
     skus = list({each.sku for each in answered})
     rows: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+    spent: dict[str, int] = {}
     for start in range(0, len(skus), 500):
         some = listing.c.sku.in_(skus[start : start + 500])
-        query = select(listing.c.sku, listing.c.pushed, listing.c.refused)
+        query = select(listing.c.sku, listing.c.pushed, listing.c.refused, listing.c.spent)
         for row in connection.execute(query.where(listing.c.connection_id == link.id, some)):
             rows[row.sku] = (json.loads(row.pushed), json.loads(row.refused) if row.refused else {})
+            spent[row.sku] = row.spent
     fresh, before = 0, {sku: dict(refused) for sku, (_, refused) in rows.items()}
     for each in answered:
         if each.sku not in rows:
@@ -54,7 +57,8 @@ def note(connection: Connection, link: Link, answered: Sequence[Answered], now: 
         pushed, refused = rows[each.sku]
         old = refused.pop(each.change.value, {})
         if not each.code:
-            pushed[each.change.value] = each.value
+            if each.change is not Change.STOCK or spent[each.sku] <= each.sent:  # else it was sold from since
+                pushed[each.change.value] = each.value
             continue
         told = (old.get("code"), old.get("message")) == (each.code, each.message) and old.get("told", 0)
         fresh += not told
@@ -74,7 +78,7 @@ def note(connection: Connection, link: Link, answered: Sequence[Answered], now: 
     return fresh
 
 
-def spend(connection: Connection, link: Link, skus: Sequence[str], listing_ids: Sequence[str], version: int) -> int:
+def spend(connection: Connection, link: Link, skus: Sequence[str], listing_ids: Sequence[str], now: int) -> int:
     """A sale has spent what was stated for these listings, found by sku, else by id; returns how many there are."""
     found: dict[str, str] = {}
     for column, values in ((listing.c.sku, skus), (listing.c.remote_id, listing_ids)):
@@ -82,23 +86,41 @@ def spend(connection: Connection, link: Link, skus: Sequence[str], listing_ids: 
             some = column.in_(list(values[start : start + 500]))
             query = select(listing.c.sku, listing.c.pushed).where(listing.c.connection_id == link.id, some)
             found.update((row.sku, row.pushed) for row in connection.execute(query))
+    if found:  # items before their account, as a block does: else PostgreSQL would find both waiting for each other
+        of_items = text("update item set digest = null where account_id = :account and sku = :sku")
+        connection.execute(of_items, [{"account": link.account_id, "sku": sku} for sku in sorted(found)])
+    accounts.sold(connection, link.account_id, now)
+    version = accounts.items_version(connection, link.account)
     given = []
     for sku, kept in found.items():
         pushed = json.loads(kept)
         pushed.pop(Change.STOCK.value, None)
-        given.append({"its_connection": link.id, "its_sku": sku, "new_pushed": json.dumps(pushed)})
+        row = {"its_connection": link.id, "its_sku": sku, "new_pushed": json.dumps(pushed)}
+        given.append(row | {"new_spent": version})
     if given:
-        connection.execute(_SPEND, [row | {"new_spent": version} for row in given])
-        of_items = text("update item set digest = null where account_id = :account and sku = :sku")
-        connection.execute(of_items, [{"account": link.account_id, "sku": row["its_sku"]} for row in given])
+        connection.execute(_SPEND, given)
     return len(given)
+
+
+def find_spent(connection: Connection, link: Link, skus: Sequence[str], version: int) -> set[str]:
+    """Of these skus those of which something was sold behind that version of the items."""
+    found: set[str] = set()
+    for start in range(0, len(skus), 500):
+        some = listing.c.sku.in_(list(skus[start : start + 500]))
+        query = select(listing.c.sku).where(listing.c.connection_id == link.id, some, listing.c.spent > version)
+        found.update(connection.scalars(query))
+    return found
 
 
 def list_untold(connection: Connection, link: Link) -> list[dict[str, Any]]:
     """Refused offers that no file has told yet, as rows of `errors/listings-….csv`; they count as told now."""
-    query = select(listing.c.sku, listing.c.remote_id, listing.c.refused)
+    hint = HINTS[connection.dialect.name].format("listings_refused")
+    query = (
+        f"select sku, remote_id, refused from listing {hint} "  # noqa: S608 (words of ours)
+        "where connection_id = :link and refused <> '' and refused like :untold"
+    )
     rows, told = [], []
-    for row in connection.execute(query.where(listing.c.connection_id == link.id, listing.c.refused != "")):
+    for row in connection.execute(text(query), {"link": link.id, "untold": '%"told": 0%'}):
         refused = json.loads(row.refused)
         fresh = {name: why for name, why in refused.items() if not why["told"]}
         rows += [_refused_row(row, name, why) for name, why in fresh.items()]
@@ -119,14 +141,14 @@ def _refused_row(row: Any, name: str, why: Mapping[str, Any]) -> dict[str, Any]:
 
 def iterate_view(connection: Connection, account_name: str) -> Iterator[Sequence[Any]]:
     """The rows of `reports/listings.csv`: what is refused now."""
+    hint = HINTS[connection.dialect.name].format("listings_refused")
     query = (
-        select(link_table.c.name, listing.c.sku, listing.c.remote_id, listing.c.refused)
-        .join(link_table, link_table.c.id == listing.c.connection_id)
-        .join(account, account.c.id == link_table.c.account_id)
-        .where(account.c.name == account_name, link_table.c.status != "deleted", listing.c.refused != "")
-        .order_by(link_table.c.name_key, listing.c.sku)
+        "select connection.name, sku, remote_id, refused from account "  # noqa: S608 (words of ours)
+        "join connection on connection.account_id = account.id "
+        f"join listing {hint} on listing.connection_id = connection.id and refused <> '' "
+        "where account.name = :owner and status <> 'deleted' order by name_key, sku"
     )
-    for row in connection.execution_options(yield_per=1000).execute(query):
+    for row in connection.execution_options(yield_per=1000).execute(text(query), {"owner": account_name}):
         for name, why in json.loads(row.refused).items():
             told = _refused_row(row, name, why)
             yield [row.name, *(told[column] for column in COLUMNS[1:])]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select, text, update
+from sqlalchemy import Connection, bindparam, delete, literal_column, select, text, update
 
 from daemon.store.connection_tables import posting, remote_order
 from daemon.store.connections import Link
@@ -64,14 +64,19 @@ def find_unknown_skus(connection: Connection, link: Link, skus: Sequence[str]) -
     return set(skus) - known
 
 
-def list_to_acknowledge(connection: Connection, link: Link, limit: int) -> list[str]:
-    """Orders that stand in a published file and are not acknowledged yet."""
+def list_to_acknowledge(connection: Connection, link: Link, after: str, limit: int) -> list[str]:
+    """Orders behind the id `after` that stand in a published file and are not acknowledged yet."""
     waiting = select(posting.c.path).where(
         posting.c.account_id == link.account_id, posting.c.path == remote_order.c.file
     )
     query = (
         select(remote_order.c.order_id)
-        .where(remote_order.c.connection_id == link.id, remote_order.c.acknowledged == 0, ~waiting.exists())
+        .where(
+            remote_order.c.connection_id == link.id,
+            remote_order.c.acknowledged == literal_column("0"),
+            ~waiting.exists(),
+        )
+        .where(remote_order.c.order_id > after)
         .order_by(remote_order.c.order_id)
         .limit(limit)
     )

@@ -199,6 +199,7 @@ def take(
     given = {"upload": upload_id, "account": claim.account_id, "now": now}
     number, done = 0, dict.fromkeys(KINDS, 0)
     processes.move(connection, claim, step, 0, total)
+    before = accounts.items_version(connection, claim.account)
     for kind in kinds:
         last = _find_last(connection, upload_id, kind)
         if last is not None:
@@ -211,7 +212,7 @@ def take(
             number = connection.execute(_TAKEN[kind], {"upload": upload_id, "last": last}).rowcount
             break
     if any(done.values()):
-        accounts.move_items_version(connection, claim.account_id)
+        changes.move(connection, claim.account_id, before)
     lost = number - done["delete"] if kind == "delete" else 0
     return Taken(done["missing"], done["delete"], lost, not number)
 

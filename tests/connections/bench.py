@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,15 +129,20 @@ class Bench:
 
     def put(self, sku: str, *, stated: bool = True, **values: Any) -> None:
         """An item as a catalog file would leave it; `stated`: the file states its quantity."""
+        self.put_many([sku], stated=stated, **values)
+
+    def put_many(self, skus: Sequence[str], *, stated: bool = True, **values: Any) -> None:
+        """Items that a catalog file states alike."""
 
         def write(connection: Any) -> None:
             version = accounts.items_version(connection, "acme") + 1
-            row = {"account_id": 1, "sku": sku, "version": version, "currency": "EUR", "tax_included": 1}
-            connection.execute(item.delete().where(item.c.sku == sku))
-            connection.execute(insert(item), {**row, **values})
-            connection.execute(changed.delete().where(changed.c.sku == sku))
-            note = {"account_id": 1, "sku": sku, "version": version, "stated": version if stated else 0}
-            connection.execute(insert(changed), note)
+            for sku in skus:
+                row = {"account_id": 1, "sku": sku, "version": version, "currency": "EUR", "tax_included": 1}
+                connection.execute(item.delete().where(item.c.sku == sku))
+                connection.execute(insert(item), {**row, **values})
+                connection.execute(changed.delete().where(changed.c.sku == sku))
+                note = {"account_id": 1, "sku": sku, "version": version, "stated": version if stated else 0}
+                connection.execute(insert(changed), note)
             accounts.move_items_version(connection, 1)
             schedule.put_changed(connection, 1, self.clock.now())
 
@@ -166,3 +171,16 @@ class Bench:
     def refused(self) -> dict[str, Any]:
         found = self.rows("select sku, refused from listing where refused <> ''")
         return {sku: json.loads(why) for sku, why in found}
+
+
+def interrupted(bench: Bench, method: str, meanwhile: Callable[[], object], driver: str = "feeds") -> None:
+    """Let something happen right before the next call of a driver's method, when a sync has begun."""
+    found = bench.shops.drivers[driver]
+    left = [meanwhile]
+
+    def call(self: Driver, *args: Any) -> Any:
+        while left:
+            left.pop()()
+        return getattr(found, method)(self, *args)
+
+    bench.shops.__dict__["drivers"][driver] = type(found.__name__, (found,), {method: call})

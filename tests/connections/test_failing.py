@@ -143,7 +143,8 @@ def test_a_driver_with_a_fault_fails_alone_and_is_named(bench: Bench, feeds: Fee
     assert feeds.quantity("A") == 5
     assert bench.link("bad").failures > 0
     del bench.shops.__dict__["drivers"]["broken"]
-    assert bench.sync("bad").code == "D-DRIVER"
+    bench.do("connection.sync", name="bad")
+    assert [end.code for end in bench.work()] == ["D-DRIVER"]
 
 
 def test_a_daemon_that_stops_in_the_middle_goes_on_after_the_start(bench: Bench, feeds: FeedMarket) -> None:

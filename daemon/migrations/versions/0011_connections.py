@@ -110,6 +110,7 @@ def upgrade() -> None:
         sa.Column("ticket", sa.Text()),
         sa.Column("look_at", sa.BigInteger()),
         sa.Column("sent_at", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_effect"),
     )
     op.create_index("effects", "effect", ["connection_id", "sent_at"])
