@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from daemon.store import accounts, changes
 from daemon.trade import Change, Result
-from tests.connections.bench import Bench, interrupted
+from tests.connections.bench import OUTSIDE, Bench, interrupted
 from tests.connections.test_sync import orders_of, settle
 from tests.drivers.ticket import Feeds
 from tests.simulators.feeds import FeedMarket
@@ -72,6 +72,8 @@ def test_older_orders_that_an_edit_asks_for_come_though_a_sync_is_under_way(benc
     told: list[object] = []
     interrupted(bench, "orders", lambda: told.extend(bench.do("connection.edit", name="shop", **_ALL)))
     bench.admit("all")
+    bench.perform(bench.store.claim("one", OUTSIDE)[0])
+    assert bench.link().orders_cursor is None, "the next sync begins anew"
     bench.work()
     assert [line["status"] for line in told] == ["started"]  # type: ignore[index]
     assert bench.link().orders_from is None
