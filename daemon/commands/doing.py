@@ -121,8 +121,8 @@ class Doing:
 
     def _call(self, command: Command, arguments: dict[str, Any]) -> Callable[[Connection, Desk], Line]:
         """Ask, and what is to be done then; a refusal or a fault of ours becomes the line of this call alone."""
-        shown = arguments.get(command.each)
-        base: Line = {"line": 0, "command": command.name, "target": str(shown) if command.each else ""}
+        target = str(arguments.get(command.each or "name", ""))
+        base: Line = {"line": 0, "command": command.name, "target": target}
         try:
             found = [self._ask(command, arguments)] if command.asks else []
         except _SURROUNDINGS:

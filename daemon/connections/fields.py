@@ -86,10 +86,11 @@ def orders_from(settings: Mapping[str, str], zone: str, created: int) -> int | N
 
 
 def example(name: str, driver: type[Driver]) -> dict[str, object]:
-    """A row that creates a connection, with every column: an example, the default, or what it is."""
+    """A row that creates a connection, with every column: credentials to be written over, settings as by default."""
     row: dict[str, object] = {"command": "connection.create", "name": name, "driver": name}
     for field in fields_of(driver):
-        row[column(field)] = field.example or field.default or ("…" if field.secret else field.help)
+        shown = field.example or field.default or ("…" if field.secret else field.help)
+        row[column(field)] = field.default if field.setting and not field.required else shown
     return row | {"every": "15m"}
 
 

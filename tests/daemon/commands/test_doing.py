@@ -155,7 +155,7 @@ def test_secrets_are_sealed_and_stand_nowhere_else(bench: Bench, tmp_path: Path)
         rows = connection.execute(select(command_answer)).all()
     assert "CANARY" not in repr(rows)
     wrong = bench.do({"command": "test.secret", "name": "x", "credentials.token": "wrong"})
-    assert told(wrong) == [(2, "", "rejected", "D-WRONG")]
+    assert told(wrong) == [(2, "x", "rejected", "D-WRONG")]
 
 
 def test_a_fault_of_ours_that_quotes_a_secret_is_answered_without_it(
