@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check machine driver demo bench kill9 faults sftp-faults under-fire generated docs build pins clean
+.PHONY: help test lint check machine driver demo bench kill9 faults sftp-faults sync-kill under-fire generated docs build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -48,6 +48,9 @@ faults: .venv/ready ## strike every call of one scenario in turn, from below (CO
 sftp-faults: .venv/ready ## cut the link to an SFTP server at COUNT=1000 places, then kill the daemon 200 times in SFTP traffic
 	@$(BIN)/python -m tests.reliability.sftp_faults --count $(COUNT)
 	@$(BIN)/python -m tests.reliability.sftp_kill --count $(KILLS)
+
+sync-kill: .venv/ready ## kill the daemon KILLS=200 times while it does commands and keeps a shop in step, and count
+	@$(BIN)/python -m tests.reliability.sync_kill --count $(KILLS)
 
 under-fire: .venv/ready ## send COUNT=1000 pushes of each driver while a fifth of all replies is lost, and count their effects
 	@$(BIN)/python -m tests.drivers.fire --count $(COUNT) $(if $(SEED),--seed $(SEED))

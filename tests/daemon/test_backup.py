@@ -26,7 +26,7 @@ from daemon.restore import restore
 from daemon.secrets import Box
 from daemon.site import prepare_store, read_site
 from tests.clock import FakeClock
-from tests.factories import make_process
+from tests.factories import let_others_through, make_process
 from tests.reliability.daemons import write_config
 
 ROOT = Path(__file__).parents[2]
@@ -267,8 +267,7 @@ def nobody(config: Config, tmp_path: Path) -> int:
     if os.geteuid() != 0:
         pytest.skip("only root can be another user")
     user = pwd.getpwnam("nobody")
-    for above in (tmp_path, *list(tmp_path.parents)[:2]):
-        above.chmod(0o755)
+    let_others_through(tmp_path)
     for path in [tmp_path / "data", tmp_path / "drop", *tmp_path.glob("d*/**/*")]:
         os.chown(path, user.pw_uid, user.pw_gid)
     (tmp_path / "own").mkdir(0o700)

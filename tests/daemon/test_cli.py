@@ -18,7 +18,7 @@ from daemon.clock import SystemClock
 from daemon.commands.shown import decimal
 from daemon.store import listing, open_store
 from daemon.store.tables import account, item, process
-from tests.factories import make_process
+from tests.factories import let_others_through, make_process
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -278,10 +278,7 @@ def test_root_becomes_the_owner_of_the_data_for_good(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 def test_another_user_than_the_owner_is_told(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents:
-        if folder.owner() == "root" and folder.stat().st_mode & 0o777 == 0o700:  # pytest's, between /tmp and ours
-            folder.chmod(0o755)
+    let_others_through(tmp_path)
     program = (
         "import os, pathlib, sys\nfrom daemon.cli.owner import become_owner\n"
         "from daemon.errors import ConfigurationFault\nos.setuid(65534)\n"

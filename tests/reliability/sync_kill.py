@@ -1,0 +1,210 @@
+"""SIGKILL at random moments while command files are done and a shop is kept in step, then count.
+
+`make sync-kill`, or `python -m tests.reliability.sync_kill --count 200`. The shop is Shopify's simulator on loopback,
+which outlives the daemon: it counts each statement that took effect, and loses some of its replies.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import pysqlite3 as sqlite3
+
+from daemon.clock import SystemClock
+from daemon.trade import Change
+from tests.reliability.daemons import Daemon, wait_until, write_config
+from tests.simulators.server import LOST, SLOW
+from tests.simulators.shopify import ShopifyShop
+
+STOCKED = [f"AC-{number}" for number in range(60)]  # their quantities are stated
+SOLD = [f"SO-{number}" for number in range(20)]  # these are bought
+LONG = 600  # seconds
+
+
+class Trade:
+    """What the account sent, what buyers bought, and what should have become of it."""
+
+    def __init__(self, root: Path, shop: ShopifyShop, seed: int) -> None:
+        self.root = root / "drop" / "acme"
+        self.shop = shop
+        self.chance = random.Random(seed)  # noqa: S311
+        self.quantities = dict.fromkeys(STOCKED, 1)
+        self.stated: Counter[str] = Counter(dict.fromkeys(STOCKED, 1))
+        self.orders: set[str] = set()
+        self.files = self.commands = 0
+
+    def drop(self, folder: str, name: str, content: str) -> None:
+        beside = self.root / "half"
+        beside.write_text(content, encoding="utf-8")
+        os.rename(beside, self.root / "inbox" / folder / name)
+
+    def state(self) -> None:
+        """A stock file for some items."""
+        some = self.chance.sample(STOCKED, self.chance.randint(1, 20))
+        for sku in some:
+            self.quantities[sku] += self.chance.randint(1, 9)
+            self.stated[sku] += 1
+        self.files += 1
+        rows = "".join(f"{sku},{self.quantities[sku]}\n" for sku in some)
+        self.drop("catalog", f"stock-{self.files:05}.csv", "sku,quantity\n" + rows)
+
+    def order(self) -> None:
+        """Somebody buys something whose quantity nobody states again."""
+        self.orders.add(self.shop.put_order([(self.chance.choice(SOLD), 1, "19.99")]))
+
+    def command(self, **cells: object) -> None:
+        self.commands += 1
+        self.drop("commands", f"do-{self.commands:05}.json", json.dumps([cells]))
+
+    def go_on(self) -> None:
+        """One thing more, whichever."""
+        act = self.chance.random()
+        if act < 0.5:
+            self.state()
+        elif act < 0.7:
+            self.order()
+        elif act < 0.9:
+            self.command(command="connection.sync", name="shop", scope=self.chance.choice(["all", "orders"]))
+        else:
+            self.command(command="connection.disable", name="shop")
+            self.command(command="connection.enable", name="shop")
+
+
+def run(root: Path, kills: int, seed: int, *, show: bool = False) -> list[str]:
+    """Trade, kill `kills` times, let it come to rest; returns all faults found."""
+    config = write_config(root, accounts=("acme",), more='private_hosts = ["127.0.0.1"]')
+    for folder in ("catalog", "commands"):
+        (root / "drop/acme/inbox" / folder).mkdir(parents=True, exist_ok=True)
+    with ShopifyShop(SystemClock()) as shop:
+        for sku in (*STOCKED, *SOLD):
+            shop.put_listing(sku)
+        trade = Trade(root, shop, seed)
+        begin(config, trade)
+        struck = 0
+        for number in range(kills):
+            daemon = Daemon(config)
+            wait_until(daemon.is_ready, 120, "the start")
+            for _ in range(trade.chance.randint(1, 3)):
+                trade.go_on()
+            if trade.chance.random() < 0.3:
+                shop.order(trade.chance.choice([LOST, SLOW]), only=shop.is_push)
+            time.sleep(trade.chance.uniform(0.05, 2.5))
+            struck += is_open(config)
+            daemon.kill()
+            if show and number % 10 == 9:
+                print(f"{number + 1} kills, {struck} in the middle, {len(shop.requests)} requests", flush=True)
+        shop.forget_faults()
+        daemon = Daemon(config)
+        trade.command(command="connection.enable", name="shop")
+        try:
+            wait_until(lambda: is_settled(config, trade), LONG, "rest")
+        except AssertionError as fault:
+            return [str(fault), *find_faults(config, trade)]
+        finally:
+            daemon.end()
+        weak = [] if struck * 2 >= kills else [f"only {struck} of {kills} kills hit work: the proof is weak"]
+        return find_faults(config, trade) + weak
+
+
+def begin(config: Path, trade: Trade) -> None:
+    """The catalog, and a connection with its first sync done."""
+    daemon = Daemon(config)
+    skus = {**trade.quantities, **dict.fromkeys(SOLD, 50)}
+    rows = "".join(f"{sku},Thing,{quantity}\n" for sku, quantity in skus.items())
+    trade.drop("catalog", "catalog.csv", "sku,title,quantity\n" + rows)
+    wait_until(lambda: look(config, "select count(*) from item") == [(80,)], 60, "the catalog")
+    credentials, settings = trade.shop.credentials(), {"push": "stock"}
+    create = {"command": "connection.create", "name": "shop", "driver": "shopify", "every": "1m"}
+    trade.command(**create, credentials=credentials, settings=settings)
+    wait_until(lambda: trade.shop.acts.total() >= 80, 60, "the first sync")
+    daemon.end()
+
+
+def look(config: Path, query: str) -> list[tuple[object, ...]]:
+    """What the database says; nothing while there is none."""
+    try:
+        with sqlite3.connect(f"file:{config.parent}/data/tradepost.db?mode=ro", uri=True) as connection:
+            found: list[tuple[object, ...]] = connection.execute(query).fetchall()
+        connection.close()
+        return found
+    except sqlite3.OperationalError:
+        return []
+
+
+def is_open(config: Path) -> bool:
+    return look(config, "select count(*) from process where state <> 'done'") != [(0,)]
+
+
+def is_settled(config: Path, trade: Trade) -> bool:
+    """Whether nothing is open, in doubt or due because it has changed, and every order was told."""
+    if is_open(config) or any(path.is_file() for path in (trade.root / "inbox").rglob("*")):
+        return False
+    left = look(config, "select (select count(*) from effect) + (select count(*) from schedule where what = 'offers')")
+    return left == [(0,)] and {row["order_id"] for row in told(trade)} >= trade.orders and same(trade)
+
+
+def same(trade: Trade) -> bool:
+    return all(trade.shop.quantity(sku) == quantity for sku, quantity in trade.quantities.items())
+
+
+def told(trade: Trade) -> list[dict[str, str]]:
+    """All lines of all order files."""
+    rows = []
+    for path in sorted((trade.root / "outbox/orders/shop").glob("*.csv")):
+        rows += list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    return rows
+
+
+def find_faults(config: Path, trade: Trade) -> list[str]:
+    """What was lost, doubled or left open."""
+    faults = []
+    for sku, quantity in trade.quantities.items():
+        if trade.shop.quantity(sku) != quantity:
+            faults.append(f"{sku}: the shop has {trade.shop.quantity(sku)}, stated was {quantity}")
+        if trade.shop.acts[Change.STOCK, sku] > trade.stated[sku]:
+            acts = trade.shop.acts[Change.STOCK, sku]
+            faults.append(f"{sku}: {acts} statements took effect, there were {trade.stated[sku]}")
+    lines = Counter((row["order_id"], row["line_id"]) for row in told(trade) if row["event"] == "new")
+    faults += [f"order {order} was told {number} times" for (order, _), number in lines.items() if number > 1]
+    faults += [f"order {order} was lost" for order in trade.orders - {order for order, _ in lines}]
+    files = sorted(path.name for path in (trade.root / "outbox/orders/shop").glob("*.csv"))
+    numbers = sorted(int(name.removesuffix(".csv").rpartition("-")[2]) for name in files)
+    faults += [] if numbers == list(range(1, len(numbers) + 1)) else [f"order files have gaps: {numbers}"]
+    faults += [f"{count} {what} left" for what, query in OPEN.items() for ((count,),) in [look(config, query)] if count]
+    results = len(list((trade.root / "outbox/results").iterdir()))
+    faults += [] if results == trade.commands else [f"{trade.commands} command files, {results} results"]
+    return faults
+
+
+OPEN = {
+    "effects": "select count(*) from effect",
+    "processes": "select count(*) from process where state <> 'done'",
+    "files for the outbox": "select count(*) from posting",
+    "refused listings": "select count(*) from listing where refused <> ''",
+}
+
+
+def main() -> int:
+    """Run and print; exit code 1 when anything was lost, doubled or stuck."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    given = parser.parse_args()
+    print(f"{given.count} kills, seed {given.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="tradepost-sync-kill-", ignore_cleanup_errors=True) as folder:
+        faults = run(Path(folder), given.count, given.seed, show=True)
+        if faults:
+            print((Path(folder) / "daemon.log").read_text()[-4000:])
+    print("\n".join(faults) if faults else "nothing lost, nothing doubled, nothing stuck")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
