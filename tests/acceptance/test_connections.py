@@ -14,8 +14,10 @@ from daemon.clock import SystemClock
 from daemon.trade import Change
 from tests.acceptance.test_catalog_path import Site
 from tests.reliability.daemons import wait_until, write_config
-from tests.simulators.market import CANARY
+from tests.simulators.market import CANARY, Market
 from tests.simulators.shopify import ShopifyShop
+from tests.simulators.shopware6 import ShopwareMarket
+from tests.simulators.threedcart import ThreeDCartMarket
 
 SKUS = [f"AC-{number}" for number in range(1, 11)]
 
@@ -136,6 +138,29 @@ def test_the_story_of_a_connection(site: Site, shop: ShopifyShop) -> None:
     for path in [*site.root.parent.parent.rglob("*")]:
         if path.is_file() and path.suffix != ".key":
             assert CANARY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(("driver", "market"), [("shopware6", ShopwareMarket), ("threedcart", ThreeDCartMarket)])
+def test_other_drivers_are_kept_in_step_the_same_way(site: Site, driver: str, market: type[Market]) -> None:
+    with market(SystemClock()) as store:
+        for sku in SKUS:
+            store.put_listing(sku)
+        rows = "".join(f"{sku},Thing,19.99,{market.currency},19,5\n" for sku in SKUS)
+        catalog = "sku,title,price,currency,tax_rate,quantity\n" + rows
+        assert site.handle("catalog.csv", catalog)["created"] == "10"
+        given = {"credentials": store.credentials(), "settings": store.settings}
+        made = act(site, "connection.create", name="shop", driver=driver, **given)
+        assert made["status"] == "started", made
+        wait_until(lambda: is_synced(site), 60, "the first sync")
+        assert [store.quantity(sku) for sku in SKUS] == [5] * 10
+        acts = store.acts.copy()
+        stock(site, "stock.csv", AC_1=7, AC_2=5)
+        wait_until(lambda: store.quantity("AC-1") == 7, 30, "the push")
+        assert store.acts - acts == {(Change.STOCK, "AC-1"): 1}
+        store.put_order([("AC-3", 2, "19.99")])
+        act(site, "connection.sync", name="shop", scope="orders")
+        wait_until(lambda: bool(orders(site)), 30, "the order")
+        assert [row["quantity"] for row in orders(site) if row["sku"] == "AC-3"] == ["2"]
 
 
 def test_the_command_line_waits_for_the_first_sync_and_shows_it(tmp_path: Path, shop: ShopifyShop) -> None:
