@@ -275,11 +275,13 @@ def bench_many(folder: Path, files: int, accounts: int) -> list[Line]:
 def main() -> int:
     """Run the parts that are asked for and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["large", "peers", "pickup", "many", "formats", "sftp", "drivers"])
+    parts = ["large", "peers", "pickup", "many", "formats", "sftp", "drivers", "connections"]
+    parser.add_argument("parts", nargs="*", default=parts)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers", type=Path, help="folder of the peers' programs")
     given = parser.parse_args()
+    from benchmarks.connections import bench_connections
     from benchmarks.drivers import bench_drivers
     from benchmarks.formats import bench_formats
     from benchmarks.sftp import bench_sftp
@@ -292,6 +294,7 @@ def main() -> int:
         "formats": lambda folder: bench_formats(folder, given.rows // 2),
         "sftp": lambda folder: bench_sftp(given.runs),
         "drivers": lambda folder: bench_drivers(10_000),
+        "connections": lambda folder: bench_connections(folder / "connections"),
     }
     table = Table("what", "against", "reached", "to reach", title=_machine())
     with tempfile.TemporaryDirectory(prefix="tradepost-bench-", dir=Path.cwd()) as folder:

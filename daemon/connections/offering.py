@@ -1,7 +1,6 @@
 """What an item's offer for one connection states, and whether that differs from what was accepted there."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from daemon.store.listings import Candidate
 from daemon.trade import Change, Offer, Product, Result
 
 _SHOWN = {True: " shown", False: " hidden"}
+_SAID = tuple(_SHOWN.values())
 
 
 class Offering:
@@ -29,7 +29,7 @@ class Offering:
     def make(self, candidate: Candidate) -> Iterator[tuple[Change, Offer | Result]]:
         """The offers of a listing that are to be sent, or the results that say why one cannot be."""
         item = candidate.item
-        extra: Mapping[str, Any] = json.loads(item["extra"]) if item["extra"] else {}
+        extra: Mapping[str, Any] = msgspec.json.decode(item["extra"]) if item["extra"] else {}
         gone = self._is_gone(item)
         for change in self.changes:
             offer = self._offer(change, candidate, extra, gone=gone)
@@ -83,7 +83,7 @@ class Offering:
         stated = candidate.item["visible"]
         if gone or stated == 0:
             return False
-        said_before = candidate.pushed.get(Change.STOCK.value, "").endswith(tuple(_SHOWN.values()))
+        said_before = candidate.pushed.get("stock", "").endswith(_SAID)
         return True if stated == 1 or said_before else None
 
 
@@ -112,6 +112,8 @@ def _was_refused(candidate: Candidate, change: Change) -> bool:
 
 def _own(extra: Mapping[str, Any], name: str, connection: str, common: int | None) -> int | None:
     """A value of the connection's own column, else the common one."""
+    if not extra:
+        return common
     wanted = f"{name}:{connection}".lower()
     for key, value in extra.items():
         if key.lower() == wanted and isinstance(value, int):

@@ -108,15 +108,18 @@ class Syncs:
     def _push(self, link: Link, fence: Fence, pushing: Pushing, offering: Offering) -> None:
         """Offers of listings that are due, and of items that have changed: what differs from what was accepted."""
         pushing.settle()
+        texts = Change.PRODUCT in offering.changes
         upto = self._store.connections.items_version(link.account)
         while fence.step(lambda c: listings.begin(c, link)):
             pass
         after = ""
-        while page := fence.read(partial(listings.list_in_hand, link=link, after=after, limit=PAGE)):
+        while page := fence.read(partial(listings.list_in_hand, link=link, after=after, limit=PAGE, texts=texts)):
             self._offer(link, fence, pushing, offering, page)
             after = page[-1].listing.sku
         place = (link.offers_version, "\U0010ffff")
-        while page := fence.read(partial(listings.list_changed, link=link, after=place, upto=upto, limit=PAGE)):
+        while page := fence.read(
+            partial(listings.list_changed, link=link, after=place, upto=upto, limit=PAGE, texts=texts)
+        ):
             self._offer(link, fence, pushing, offering, page)
             place = (page[-1].touched, page[-1].listing.sku)
         pushing.flush()

@@ -1,11 +1,22 @@
 """Listings: what stands at a marketplace under our skus, what was accepted there last, and what is to be looked at."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, TextualSelect, bindparam, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    TextualSelect,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from daemon.store.connection_tables import changed, listing
 from daemon.store.connections import Link
@@ -24,10 +35,14 @@ _UPDATE = (
 _LISTED: list[Any] = [
     *(listing.c[name].label(f"its_{name}") for name in ("remote_id", "about", "ambiguous", "spent", "pushed")),
     listing.c.refused.label("its_refused"),
-    item,
     func.coalesce(changed.c.stated, 0).label("stated"),
     changed.c.version.label("touched"),
 ]
+_STATED = (  # of an item, for stock and price
+    "sku", "version", "quantity", "price", "list_price", "currency", "tax_rate", "tax_included", "visible", "channels",
+    "withdrawn", "deleted_at", "extra",
+)  # fmt: skip
+_decode = msgspec.json.Decoder().decode
 
 
 class Candidate(NamedTuple):
@@ -187,30 +202,33 @@ def _some(connection: Connection, link: Link, index: str, which: str, limit: int
     return text(query).bindparams(of_link=link.id, behind=after, at_most=limit).columns(listing.c.sku)
 
 
-def list_in_hand(connection: Connection, link: Link, after: str, limit: int) -> list[Candidate]:
-    """Those in hand behind the sku `after`, in the order of their skus."""
+def list_in_hand(connection: Connection, link: Link, after: str, limit: int, *, texts: bool) -> list[Candidate]:
+    """Those in hand behind the sku `after`, in the order of their skus; `texts`: with all that their items have."""
     # those without an item do not count: a page of nothing else would look like the end
     known = f"exists (select 1 from item where account_id = {link.account_id} and item.sku = listing.sku)"  # noqa: S608 (a number)
     some = _some(connection, link, "listings_due", f"due > 0 and due = 2 and {known}", limit, after)
-    query = _joined_query(link).where(listing.c.sku.in_(some))
-    return [_candidate(row) for row in connection.execute(query.order_by(listing.c.sku))]
+    query = _joined_query(link, texts=texts).where(listing.c.sku.in_(some))
+    return _candidates(connection.execute(query.order_by(listing.c.sku)))
 
 
-def list_changed(connection: Connection, link: Link, after: tuple[int, str], upto: int, limit: int) -> list[Candidate]:
+def list_changed(
+    connection: Connection, link: Link, after: tuple[int, str], upto: int, limit: int, *, texts: bool
+) -> list[Candidate]:
     """Those whose item was touched behind `after` (version and sku), oldest first, and that are not in hand."""
     place = tuple_(changed.c.version, changed.c.sku) > tuple_(*map(_literal, after))
-    query = _joined_query(link).where(listing.c.due < 2, place, changed.c.version <= upto)
+    query = _joined_query(link, texts=texts).where(listing.c.due < 2, place, changed.c.version <= upto)
     mine = query.where(changed.c.account_id == link.account_id)
-    return [_candidate(row) for row in connection.execute(mine.order_by(changed.c.version, changed.c.sku).limit(limit))]
+    return _candidates(connection.execute(mine.order_by(changed.c.version, changed.c.sku).limit(limit)))
 
 
 def _literal(value: Any) -> Any:
     return bindparam(None, value)
 
 
-def _joined_query(link: Link) -> Any:
+def _joined_query(link: Link, *, texts: bool) -> Any:
+    of_item = item.c if texts else [item.c[name] for name in _STATED]
     return (
-        select(*_LISTED)
+        select(*_LISTED, *of_item)
         .select_from(listing)
         .join(item, (item.c.account_id == link.account_id) & (item.c.sku == listing.c.sku))
         .outerjoin(changed, (changed.c.account_id == link.account_id) & (changed.c.sku == listing.c.sku))
@@ -218,11 +236,15 @@ def _joined_query(link: Link) -> Any:
     )
 
 
-def _candidate(row: Any) -> Candidate:
-    found = dict(row._mapping)
-    there = Listing(
-        found["sku"], found["its_remote_id"], json.loads(found["its_about"]), ambiguous=bool(found["its_ambiguous"])
-    )
-    refused = json.loads(found["its_refused"]) if found["its_refused"] else {}
-    pushed = json.loads(found["its_pushed"])
-    return Candidate(there, found, pushed, refused, found["its_spent"], found["stated"], found["touched"] or 0)
+def _candidates(result: CursorResult[Any]) -> list[Candidate]:
+    """The rows as they are looked at; a hundred thousand of them are nothing unusual."""
+    names = list(result.keys())
+    candidates = []
+    for row in result:
+        found = dict(zip(names, row, strict=True))
+        about = _decode(found["its_about"])
+        there = Listing(found["sku"], found["its_remote_id"], about, ambiguous=bool(found["its_ambiguous"]))
+        pushed, refused = _decode(found["its_pushed"]), _decode(found["its_refused"] or "{}")
+        seen = (found["its_spent"], found["stated"], found["touched"] or 0)
+        candidates.append(Candidate(there, found, pushed, refused, *seen))
+    return candidates
