@@ -144,8 +144,8 @@ def test_a_full_disk_is_told_and_work_goes_on_by_itself_when_there_is_room_again
         service.machine.run("sh", "-c", f"cat /dev/zero > {DATA}/ballast || true")
         os.kill(service.process(), signal.SIGCONT)
         ledger.drop("acme", 100_000)  # what is in hand might fit into what the log of the database has already
-        service.machine.wait(lambda: re.search("S-(DISK|DATABASE)", service.journal()) is not None, 60, "the sentence")
-        service.machine.wait(lambda: "; S-" in service.show("StatusText"), 60, "the status")
+        service.machine.wait(lambda: re.search("S-(DISK|DATABASE)", service.journal()) is not None, 240, "the sentence")
+        service.machine.wait(lambda: "; S-" in service.show("StatusText"), 240, "the status")
         assert service.show("ActiveState") == "active"
         ballast.unlink()
         assert find_faults(service, ledger) == []
