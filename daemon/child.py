@@ -50,6 +50,12 @@ from daemon.spool import Desk, Lost
 _PR_SET_PDEATHSIG = 1
 _DISK = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS}
 _SQLITE = {8: errno.EROFS, 10: errno.EIO, 13: errno.ENOSPC, 14: errno.EIO}  # READONLY, IOERR, FULL, CANTOPEN
+_SENTENCES = {  # of SQLite for the same: the driver tells its number from some calls only
+    "attempt to write a readonly database": errno.EROFS,
+    "disk I/O error": errno.EIO,
+    "database or disk is full": errno.ENOSPC,
+    "unable to open database": errno.EIO,
+}
 _MUCH = 16 << 20  # bytes; to look for less would take longer than a small file
 _SAMPLE = b'sku,title,price\nA,Apple,"1.50"\nA,Pear,x\nB,=Plum,1,2\n'
 
@@ -148,7 +154,9 @@ def _work(job: Work, catalogs: Catalogs, desk: Desk) -> Reply:
 def _disk(failed: Exception) -> int:
     """The error number when it is the disk that failed, else 0."""
     if isinstance(failed, DriverError):
-        return _SQLITE.get((failed.vendor_code or 0) & 0xFF, 0)
+        if failed.vendor_code:
+            return _SQLITE.get(failed.vendor_code & 0xFF, 0)
+        return next((number for said, number in _SENTENCES.items() if said in str(failed)), 0)
     number = getattr(failed, "errno", None) if isinstance(failed, OSError) else None
     return number if number in _DISK else 0
 

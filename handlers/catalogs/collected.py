@@ -6,7 +6,8 @@ What comes in is put down in a file of ours, batch by batch; only when the last 
 import os
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import Final
+from contextlib import suppress
+from typing import IO, Final
 
 import polars as pl
 import pyarrow as pa
@@ -36,7 +37,7 @@ class Collected:
     def __init__(self, source: Source, objects: bool) -> None:
         self._limits, self._most = source.limits, max(_FREE, source.size * source.limits.ratio)
         self._file = os.fdopen(temporary(source), "w+b")
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, _close, self._file)
         self._objects = objects
         self._names: dict[str, None] = {}
         self._rows: list[Cells] = []
@@ -182,3 +183,8 @@ def _lines(found: Mapping[str, pa.Array], step: int) -> pa.Array:
 def _widths(faults: pa.Array, width: int) -> pa.Array:
     """The number of cells is null unless there is a fault, so that no cell of a record with one counts."""
     return pc.if_else(pc.is_valid(faults), pa.scalar(width, pa.uint32()), pa.scalar(None, pa.uint32()))
+
+
+def _close(file: IO[bytes]) -> None:
+    with suppress(OSError):  # what it has not written yet nobody asks for any more
+        file.close()

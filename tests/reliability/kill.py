@@ -29,7 +29,7 @@ def run(root: Path, kills: int, seed: int, *, large_every: int = 40, show: bool 
     for number in range(kills):
         daemon = Daemon(config)
         if chance.random() < 0.9:  # the others die while they start
-            wait_until(daemon.is_ready, 30, "the start")
+            wait_until(daemon.is_ready, 120, "the start")
         until = time.monotonic() + chance.uniform(0, 1.2)
         while time.monotonic() < until and daemon.process.poll() is None:
             if len(_lying(root)) + count_open(config) < AHEAD:

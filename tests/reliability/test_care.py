@@ -92,7 +92,7 @@ def test_a_backup_while_files_flow_is_restored_and_what_came_later_is_read_again
     config = write_config(tmp_path, settle="10ms")
     ledger, chance = Ledger(tmp_path / "drop", 11), random.Random(3)  # noqa: S311
     daemon = Daemon(config)
-    wait_until(daemon.is_ready, 30, "the start")
+    wait_until(daemon.is_ready, 120, "the start")
     for number in range(16):
         ledger.drop(chance.choice(ledger.accounts), chance.choice((3, 40, 2_000)))
         if number in (6, 9):

@@ -27,7 +27,7 @@ def test_a_disk_that_fills_stops_the_work_and_room_starts_it_again(small_disk: P
     config = write_config(small_disk, ("acme",))
     ledger = Ledger(small_disk / "drop", 3, ("acme",))
     daemon = Daemon(config)
-    wait_until(daemon.is_ready, 30, "the start")
+    wait_until(daemon.is_ready, 120, "the start")
     ledger.drop("acme", 120_000)
     wait_until(lambda: count_open(config) > 0, 30, "the claim")
     filler = small_disk / "filler"
@@ -45,7 +45,7 @@ def test_a_disk_that_fills_stops_the_work_and_room_starts_it_again(small_disk: P
 def test_no_file_is_taken_that_cannot_be_finished(small_disk: Path) -> None:
     config = write_config(small_disk, ("acme",))
     daemon = Daemon(config)
-    wait_until(daemon.is_ready, 30, "the start")
+    wait_until(daemon.is_ready, 120, "the start")
     filler = small_disk / "filler"
     filler.write_bytes(b"\0" * (35 << 20))
     ledger = Ledger(small_disk / "drop", 4, ("acme",))

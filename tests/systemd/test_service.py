@@ -133,9 +133,6 @@ def test_a_frozen_loop_is_ended_by_the_watchdog_and_started_again(service: Unit)
     assert "most recent call first" in said, "where each thread stood"
 
 
-@pytest.mark.xfail(
-    reason="now and then what is in hand ends before the disk refuses anything; to be found out", strict=False
-)
 def test_a_full_disk_is_told_and_work_goes_on_by_itself_when_there_is_room_again(service: Unit) -> None:
     service.stop()
     service.machine.run("sh", "-c", f"chown tradepost: /small && chmod 700 /small && mount --bind /small {DATA}")
