@@ -22,6 +22,7 @@ from daemon.trouble import Trouble
 from daemon.waits import Waits
 
 REST = 20  # a view is not rewritten before so many times what its last rewriting took has passed
+PAGE_REST = 200  # the page: it is for people, and the dearest
 PAUSE = 10.0  # seconds before an outbox that refused is tried again
 _COLUMNS = {PROCESSES: listing.COLUMNS, CONNECTIONS: connections.COLUMNS, LISTINGS: offers.COLUMNS}
 _TIMES = ("since", "last_sync", "next_sync")
@@ -84,16 +85,18 @@ class History(threading.Thread):
 
     def _write_safely(self, account: Account, views: Sequence[View]) -> None:
         """One account whose outbox cannot be written stops no other."""
+        cost = pause = 0.0
         try:
-            cost = self._write(account, views) * REST
+            cost = self._write(account, views)
             self._told.pop(account.name, None)
         except Surroundings as fault:
             if self._told.get(account.name) != fault.message:
                 logger.error("{}: {}", fault.code, fault.message)
             self._told[account.name] = fault.message
-            cost = PAUSE
+            pause = PAUSE
         for view in views:
-            self._not_before[account.name, view.path] = self.clock.monotonic() + cost
+            rest = max(pause, cost * (PAGE_REST if view.path == PAGE else REST))
+            self._not_before[account.name, view.path] = self.clock.monotonic() + rest
 
     def _write(self, account: Account, views: Sequence[View]) -> float:
         """The views of one account share their fsyncs and their note in the store; returns the seconds for each."""

@@ -4,11 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
+from daemon import messages
+
 SMALL = 5 << 20  # bytes: one worker slot is kept for files below this
 OUTSIDE = ("sync", "disconnect")  # kinds of processes that work with a marketplace, and need no child
 FILES = ("upload", "retry", "commands")  # kinds of processes that are a file with a history line: catalogs, commands
 
 ARCHIVED = "archive:"  # before the path of an answer: the archive keeps it in the place of the file
+
+
+class Own(NamedTuple):
+    """What an account has set itself: keys of the configuration, and layouts of its own."""
+
+    keys: Mapping[str, str] = {}
+    mappings: tuple[messages.Mapping, ...] = ()
 
 
 class Slot(NamedTuple):
@@ -86,6 +95,7 @@ class Claim:
     weight: int
     args: Mapping[str, Any] = field(default_factory=dict)
     stop: str = ""  # "cancelled": somebody asked for its end
+    own: Own = Own()  # noqa: RUF009 (it cannot be changed)
 
 
 @dataclass(slots=True)
@@ -106,6 +116,13 @@ class Counts:
         """Count what another part of the same upload brought."""
         for part in fields(self):
             setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
+
+class Step(NamedTuple):
+    """What the upload has brought so far, and the version of the account's items after it (None: not looked at)."""
+
+    counts: Counts
+    version: int | None
 
 
 class Answer(NamedTuple):

@@ -79,9 +79,10 @@ class Uploads:
 
         Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen.
         """
-        end = _Upload(self, claim, child).perform()
-        # read now: a file behind this one in the same run may change the same items before both are settled
-        end.items_version = self.store.items_version(claim.account)
+        upload = _Upload(self, claim, child)
+        end = upload.perform()
+        # told now: a file behind this one in the same run may change the same items before both are settled
+        end.items_version = upload.version or self.store.items_version(claim.account)
         return end
 
 
@@ -93,7 +94,7 @@ class _Upload:
         self.stop = uploads.stop
         self.claim = claim
         self.child = child
-        self.account = uploads.accounts[claim.account].as_set(*uploads.store.commands.own(claim.account))
+        self.account = uploads.accounts[claim.account].as_set(*claim.own)
         self.taken = self.account.folders.taken
         rules = self.account.rules_for(claim.name, claim.source)
         self.mode = rules.mode
@@ -101,6 +102,7 @@ class _Upload:
         self.rules = msgspec.structs.replace(rules, mode="merge") if rules.mode == "replace" else rules
         self.spool = uploads.spools / f"{claim.id}.{claim.token}"  # a daemon thawed late must not touch its heir's
         self.known: Future[str] | None = None
+        self.version: int | None = None  # of the items, after the last block
 
     def perform(self) -> End:
         try:
@@ -189,7 +191,8 @@ class _Upload:
         removing = replace or done > 0  # an earlier attempt may have staged something
         for reply in self._ask(job):
             if isinstance(reply, Block):
-                counts = self.store.step(self.claim, reply, merge, read.columns, read.rows, held=before.held)
+                counts, version = self.store.step(self.claim, reply, merge, read.columns, read.rows, held=before.held)
+                self.version = version or self.version
                 self.child.tell(Acknowledge(reply.number))
                 removing = removing or reply.gone > 0
             elif isinstance(reply, AskTwins):
@@ -200,6 +203,7 @@ class _Upload:
 
     def _remove(self, blocks: int, rows: int) -> tuple[Counts, Removal | None]:
         guard, replace = Decimal(str(self.account.config.guard)), self.mode == "replace"
+        self.version = None
         verdict = take_away(self.store, self.claim, self.stop, guard, blocks=blocks, total=rows, replace=replace)
         return self.store.counts(self.claim.id), verdict
 

@@ -68,7 +68,7 @@ class _File:
         self.store = needs.store
         self.claim = claim
         self.child = child
-        self.account = needs.accounts[claim.account].as_set(*needs.store.commands.own(claim.account))
+        self.account = needs.accounts[claim.account].as_set(*claim.own)
         self.taken = self.account.folders.taken
         self.folder = b""
         self.answers: list[Answer] = []

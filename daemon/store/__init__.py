@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from daemon.clock import Clock
 from daemon.messages import Block
-from daemon.model import Claim, Counts, End, Finished, NewDelivery, NewProcess, Slot
+from daemon.model import Claim, Counts, End, Finished, NewDelivery, NewProcess, Slot, Step
 from daemon.store import (
     accounts,
     admission,
@@ -137,16 +137,16 @@ class Store(Holds, Shown, Stock):
 
     def step(
         self, claim: Claim, block: Block, merge: items.Merge, columns: Sequence[str], total: int, *, held: bool = True
-    ) -> Counts:
-        """Apply one block and move the process on, together or not at all; returns the upload's counts so far.
+    ) -> Step:
+        """Apply one block and move the process on, together or not at all.
 
         `held`: whether the account may have removals that are held, which end for what the block names.
         Raises LeaseLost when the process is no longer ours.
         """
-        sizes = block.sizes
-        filled = any(sizes.values())
+        filled = any(block.sizes.values())
 
-        def work(connection: Connection) -> Counts:
+        def work(connection: Connection) -> Step:
+            version: int | None = None
             counts = Counts(
                 unchanged=block.unchanged, ignored=block.ignored, rejected=block.rejected, warnings=block.warnings
             )
@@ -155,16 +155,16 @@ class Store(Holds, Shown, Stock):
                 items.load_block(connection, columns, block)
             processes.move(connection, claim, block.number, counts.rows + block.gone, total)
             if filled:
-                before = accounts.items_version(connection, claim.account)
+                version, connected = accounts.standing(connection, claim.account_id)
                 done = merge.apply(connection, claim.account_id, block)
                 told = translations.merge(connection, claim.account_id) if block.texts else 0
                 counts.created, counts.updated = done.created, done.updated + told
                 counts.unchanged += block.known - done.updated + block.texts - told
-                tracked = changes.track(connection, claim.account_id, merge, block, self.clock.now())
+                tracked = connected and changes.track(connection, claim.account_id, merge, block, self.clock.now())
                 if counts.created or counts.updated or tracked:
-                    changes.move(connection, claim.account_id, before)
+                    version = changes.move(connection, claim.account_id, version)
                 if held:
-                    removals.note_named(connection, claim.account_id, sizes)
+                    removals.note_named(connection, claim.account_id, block.sizes)
             if block.gone or block.missing or block.unreadable:  # judged as a whole, when all of it is known
                 lost = removals.stage(connection, claim, block)
                 counts.ignored, counts.rows = counts.ignored + lost, counts.rows + lost
@@ -172,7 +172,7 @@ class Store(Holds, Shown, Stock):
                 views.mark_history(connection, {(claim.account_id, claim.received_at)})
             elif block.number > 1:
                 views.mark_page(connection, [claim.account_id])
-            return processes.count(connection, claim, counts, block.faults, block.number)
+            return Step(processes.count(connection, claim, counts, block.faults, block.number), version)
 
         return self.database.write_block(work, block.path if filled else "")
 

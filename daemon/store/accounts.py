@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from daemon.store.connection_tables import connection as link
 from daemon.store.tables import account, item, process, upload
 from daemon.store.views import mark_page
 
@@ -13,6 +14,10 @@ DAY = 86_400_000_000  # microseconds
 VERSION = "(select items_version + 1 from account where id = :account)"  # what the items of this transaction get
 _ID_OF = select(account.c.id).where(account.c.name == bindparam("owner"))
 _VERSION_OF = select(account.c.items_version).where(account.c.name == bindparam("owner"))
+_STANDING = select(  # one statement: every block asks
+    account.c.items_version,
+    select(link.c.id).where(link.c.account_id == account.c.id, link.c.status != "deleted").exists().label("connected"),
+).where(account.c.id == bindparam("owner"))
 _MAKE = {
     name: dialect.insert(account).on_conflict_do_nothing(index_elements=["name"])
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
@@ -49,6 +54,12 @@ def id_of(connection: Connection, name: str) -> int:
 def items_version(connection: Connection, name: str) -> int:
     """Counts the transactions that changed an item of the account."""
     return int(connection.execute(_VERSION_OF, {"owner": name}).scalar_one())
+
+
+def standing(connection: Connection, account_id: int) -> tuple[int, bool]:
+    """The version of the account's items, and whether it has a connection that is not deleted."""
+    row = connection.execute(_STANDING, {"owner": account_id}).one()
+    return int(row.items_version), bool(row.connected)
 
 
 def move_items_version(connection: Connection, account_id: int) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 
 from daemon.messages import Block
-from daemon.store import accounts, connections, schedule
+from daemon.store import accounts, schedule
 from daemon.store.accounts import VERSION
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ _TEXTS = {"sqlite": "(select sku from block.texts)", "postgresql": "(select sku 
 
 
 def track(connection: Connection, account_id: int, merge: "Merge", block: Block, now: int) -> bool:
-    """Note the items of a block that is being merged, in its transaction; False: the account has no connections.
+    """Note the items of a block that is being merged, for an account that has connections; False: it names none.
 
     Rows that change nothing are noted too: one that states a quantity states it anew.
     """
-    if not (block.new or block.known or block.texts) or not connections.has_any(connection, account_id):
+    if not (block.new or block.known or block.texts):
         return False
     given = {"account": account_id} | {f"same_{name}": value for name, value in block.same.items()}
     for name, rows in (("new", block.new), ("known", block.known)):
@@ -51,14 +51,16 @@ def put(connection: Connection, account_id: int, skus: str, given: Mapping[str, 
     )
 
 
-def move(connection: Connection, account_id: int, before: int) -> None:
+def move(connection: Connection, account_id: int, before: int) -> int:
     """Items of the account have changed in this transaction, which began when their version was `before`.
 
     On PostgreSQL a sale may have moved it meanwhile: a push that has looked at all up to there must not overlook ours.
+    Returns the version that they have now.
     """
     version = accounts.move_items_version(connection, account_id)
     if version > before + 1:
         connection.execute(_CATCH_UP, {"account": account_id, "before": before, "version": version})
+    return version
 
 
 def _rows(merge: "Merge", block: Block, name: str) -> str:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from daemon.clock import Clock
-from daemon.messages import Mapping
-from daemon.model import Claim, Counts
+from daemon.model import Claim, Counts, Own
 from daemon.store import accounts, commands, listing, processes, settings
 from daemon.store.commands import Line, RowAnswer
 from daemon.store.views import mark, mark_history
@@ -60,8 +59,8 @@ class CommandStore:
         with self.database.read() as connection:
             return commands.read(connection, process_id)
 
-    def own(self, account: str) -> tuple[dict[str, str], tuple[Mapping, ...]]:
-        """What the account has set itself: keys, and layouts of its own."""
+    def own(self, account: str) -> Own:
+        """What the account has set itself."""
         with self.database.read() as connection:
             return settings.read_own(connection, account)
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from daemon.model import OUTSIDE, SMALL, Claim, Slot
+from daemon.store import settings
 from daemon.store.tables import account, process, upload
 from daemon.store.views import PROCESSES, mark, mark_page
 
@@ -100,6 +101,8 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
         .where(process.c.id.in_(ids))
         .order_by(process.c.seq)
     )
+    rows = connection.execute(query).all()
+    own = settings.read_own(connection, rows[0].account)
     return [
         Claim(
             id=row.id,
@@ -121,8 +124,9 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
             weight=row.weight,
             args=args,
             stop=row.stop or "",
+            own=own,
         )
-        for row in connection.execute(query)
+        for row in rows
         for args in [json.loads(row.args)]
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, union_all
 
 from daemon.messages import Mapping
+from daemon.model import Own
 from daemon.store.tables import account, account_layout, account_setting
 
 Columns = Sequence[tuple[str, str, str | None]]
@@ -22,11 +23,11 @@ _OWN = union_all(  # one statement: every file asks
 )
 
 
-def read_own(connection: Connection, owner: str) -> tuple[dict[str, str], tuple[Mapping, ...]]:
-    """What the account has set: keys, as texts, and layouts of its own, by name."""
+def read_own(connection: Connection, owner: str) -> Own:
+    """What the account has set, its layouts by name."""
     rows = connection.execute(_OWN, {"owner": owner}).all()
     keys = {row.name: row.value for row in rows if row.what == "key"}
-    return keys, tuple(_mapping(row.name, row.value) for row in sorted(rows) if row.what == "layout")
+    return Own(keys, tuple(_mapping(row.name, row.value) for row in sorted(rows) if row.what == "layout"))
 
 
 def _mapping(name: str, columns: str) -> Mapping:

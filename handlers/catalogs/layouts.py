@@ -1,6 +1,6 @@
 """The table of layouts, and what a header means under the one it fits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from handlers.catalogs.shops.sent import Sent, Shop
 
 USED: Final = "+"  # read by the layout's shop
 UNWANTED: Final = "-"  # known, and of no use to us
+_KEPT: Final = 4_000  # characters of a line that may be a header, to remember what came of it
 
 Made = Callable[..., Shop]
 
@@ -59,6 +60,12 @@ class Fit(NamedTuple):
 
 def fit(names: Sequence[str], mappings: tuple[Names, ...] = ()) -> Fit:
     """How well `names` serve as a header, under the layout that fits them best."""
+    judge = _best if sum(map(len, names)) <= _KEPT else _best.__wrapped__
+    return judge(tuple(names), mappings)
+
+
+@lru_cache(maxsize=64)  # as for `recognise`
+def _best(names: tuple[str, ...], mappings: tuple[Names, ...]) -> Fit:
     folded = {_fold(name) for name in names}
     return max(_fit(layout, folded) for layout in (*_owned(mappings), *LAYOUTS))
 
@@ -69,7 +76,7 @@ def recognise(header: tuple[str, ...], line: int, mappings: tuple[Names, ...] = 
     again = "_line" in header and "_codes" in header
     marks = tuple(place for place, name in enumerate(header) if again and name in columns.MARKS)
     folded = _folded(header, marks)
-    layout = _choose(set(folded.values()), mappings)
+    layout = _choose(frozenset(folded.values()), mappings)
     found, unknown = _meant(layout, header, folded)
     _refuse_doubled(header, folded, found, marks)
     shop = _shop(layout, header, folded)
@@ -102,7 +109,7 @@ def recognise(header: tuple[str, ...], line: int, mappings: tuple[Names, ...] = 
 def shop(plan: Plan, rules: Rules, source: Source) -> Shop | None:
     """What makes the columns that a plan says are appended; None where there are none."""
     folded = _folded(plan.header, plan.marks)
-    layout = _choose(set(folded.values()), rules.mappings)
+    layout = _choose(frozenset(folded.values()), rules.mappings)
     return _shop(layout, plan.header, folded, source.moment, rules.language)
 
 
@@ -142,7 +149,8 @@ def _meant(layout: Layout, header: Sequence[str], folded: Mapping[int, str]) -> 
     return found, unknown
 
 
-def _choose(folded: set[str], mappings: tuple[Names, ...]) -> Layout:
+@lru_cache(maxsize=64)
+def _choose(folded: frozenset[str], mappings: tuple[Names, ...]) -> Layout:
     """The layout whose required columns are there: of several the account's own, else the one that knows most names."""
     return max(
         (*_owned(mappings), *LAYOUTS),
@@ -165,7 +173,7 @@ def _owned(mappings: tuple[Names, ...]) -> tuple[Layout, ...]:
     )
 
 
-def _fit(layout: Layout, folded: set[str]) -> Fit:
+def _fit(layout: Layout, folded: Set[str]) -> Fit:
     known = sum(bool(name and layout.meaning(name)) for name in folded)
     return Fit(any(required <= folded for required in layout.required), known)
 

@@ -111,7 +111,7 @@ def test_answered_files_and_rows_are_counted_once_and_across_restarts(
     store.admit([make_process(5)])
     (claim,) = store.claim("me")
     block = make_block(store, tmp_path, unchanged=7, rejected=2, ignored=1)
-    assert store.step(claim, block, Any, (), 10) == Counts(rows=10, unchanged=7, rejected=2, ignored=1)  # type: ignore[arg-type]
+    assert store.step(claim, block, Any, (), 10).counts == Counts(rows=10, unchanged=7, rejected=2, ignored=1)  # type: ignore[arg-type]
     store.settle([claim], [End("partial")])
     ended = store.finished()
     store.finish(ended)

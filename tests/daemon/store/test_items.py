@@ -40,7 +40,7 @@ class Applying:
         """Apply the next block; `rows` as for `make_block`."""
         self.number += 1
         block = make_block(self.store, self.folder, self.number, columns=columns, **rows)
-        so_far = self.store.step(self.held, block, self.store.merge(columns, partial=partial), columns, 10)
+        so_far = self.store.step(self.held, block, self.store.merge(columns, partial=partial), columns, 10).counts
         brought = Counts(*(now - before for now, before in zip(astuple(so_far), astuple(self.counts), strict=True)))
         self.counts = so_far
         return brought

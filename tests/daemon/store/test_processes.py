@@ -80,7 +80,7 @@ def test_a_block_is_applied_once_with_its_counts(ready: Store, tmp_path: Path) -
         ready, tmp_path, new=[{"sku": "a", "title": "A", "price": 1, "digest": 5}], rejected=2, faults=b"faults"
     )
     merge = ready.merge(["sku", "title", "price", "extra", "digest"], partial=False)
-    assert ready.step(held, block, merge, ["sku", "title", "price", "extra", "digest"], 3).created == 1
+    assert ready.step(held, block, merge, ["sku", "title", "price", "extra", "digest"], 3).counts.created == 1
     with pytest.raises(LeaseLost):
         ready.step(held, block, merge, ["sku", "title", "price", "extra", "digest"], 3)
     assert (ready.counts(held.id).rows, ready.counts(held.id).created, ready.counts(held.id).rejected) == (3, 1, 2)

@@ -67,7 +67,7 @@ class Files:
             rejected=unreadable,
             unreadable=unreadable,
         )
-        return self.store.step(claim, block, self.store.merge(COLUMNS, partial=False), COLUMNS, 100)
+        return self.store.step(claim, block, self.store.merge(COLUMNS, partial=False), COLUMNS, 100).counts
 
     def judge(self, claim: Claim, *, replace: bool = True, guard: Decimal = GUARD) -> removals.Removal | None:
         """Judge after one block."""
