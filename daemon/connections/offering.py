@@ -25,22 +25,25 @@ class Offering:
         self._buffer = fields.buffer_of(link.settings)
         self._hides = Able.HIDE in driver.able
         self.changes = fields.pushes(driver, link.settings)
+        self._named = [(change.value, change) for change in self.changes]
 
     def make(self, candidate: Candidate) -> Iterator[tuple[Change, Offer | Result]]:
         """The offers of a listing that are to be sent, or the results that say why one cannot be."""
         item = candidate.item
         extra: Mapping[str, Any] = msgspec.json.decode(item["extra"]) if item["extra"] else {}
         gone = self._is_gone(item)
-        for change in self.changes:
-            offer = self._offer(change, candidate, extra, gone=gone)
-            if offer is None or _was_refused(candidate, change):
+        offer = self._offer(candidate, extra, gone=gone)
+        for name, change in self._named:
+            if not _is_stated(change, candidate, offer, gone=gone) or _was_refused(candidate, name):
                 continue
-            found: Offer | Result = offer
+            found: Offer | Result
+            if change is Change.PRODUCT:
+                offer = msgspec.structs.replace(offer, product=_product(item, extra))
             if candidate.listing.ambiguous:
                 found = refused(offer.sku, "D-SKU-AMBIGUOUS", value=offer.sku)
             else:
                 found = fit(change, offer, self._link.seller)
-            if isinstance(found, Result) or candidate.pushed.get(change.value) != value_of(change, found):
+            if isinstance(found, Result) or candidate.pushed.get(name) != value_of(change, found):
                 yield change, found
 
     def _is_gone(self, item: Mapping[str, Any]) -> bool:
@@ -51,15 +54,10 @@ class Offering:
         }
         return away or item["withdrawn"] is not None or item["deleted_at"] is not None
 
-    def _offer(self, change: Change, candidate: Candidate, extra: Mapping[str, Any], *, gone: bool) -> Offer | None:
-        """None: the item has nothing to state."""
+    def _offer(self, candidate: Candidate, extra: Mapping[str, Any], *, gone: bool) -> Offer:
+        """All that the item states, without its texts."""
         item, there = candidate.item, candidate.listing
         quantity = _own(extra, "quantity", self._link.name, item["quantity"])
-        price = _own(extra, "price", self._link.name, item["price"])
-        if change is Change.STOCK and not _is_stated(candidate, quantity, gone=gone):
-            return None
-        if change is Change.PRICE and (gone or price is None):
-            return None
         stated = 0 if gone else None if quantity is None else max(0, quantity - self._buffer)
         return Offer(
             sku=there.sku,
@@ -67,13 +65,12 @@ class Offering:
             remote_id=there.remote_id,
             about=there.about,
             quantity=stated,
-            price=price,
+            price=_own(extra, "price", self._link.name, item["price"]),
             list_price=item["list_price"],
             currency=item["currency"] or "",
             tax_rate=item["tax_rate"],
             tax_included=bool(item["tax_included"]) if item["tax_included"] is not None else True,
             visible=self._visible(candidate, gone=gone),
-            product=_product(item, extra) if change is Change.PRODUCT else None,
         )
 
     def _visible(self, candidate: Candidate, *, gone: bool) -> bool | None:
@@ -97,16 +94,17 @@ def value_of(change: Change, offer: Offer) -> str:
     return hashlib.sha256(msgspec.msgpack.encode((offer.product, offer.visible))).hexdigest()[:32]
 
 
-def _is_stated(candidate: Candidate, quantity: int | None, *, gone: bool) -> bool:
-    """Whether a quantity stands. One that a sale has spent does not, until a file states one again."""
-    if gone:
-        return True
-    return quantity is not None and not (candidate.spent and candidate.stated <= candidate.spent)
+def _is_stated(change: Change, candidate: Candidate, offer: Offer, *, gone: bool) -> bool:
+    """Whether there is something to say. A quantity that a sale has spent is none, until a file states one again."""
+    if change is Change.STOCK:
+        spent = candidate.spent and candidate.stated <= candidate.spent
+        return gone or (offer.quantity is not None and not spent)
+    return change is not Change.PRICE or not (gone or offer.price is None)
 
 
-def _was_refused(candidate: Candidate, change: Change) -> bool:
+def _was_refused(candidate: Candidate, change: str) -> bool:
     """Whether it was refused as it is: it would be refused again."""
-    why = candidate.refused.get(change.value)
+    why = candidate.refused.get(change) if candidate.refused else None
     return why is not None and why["version"] >= candidate.item["version"]
 
 
