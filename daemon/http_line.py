@@ -152,10 +152,11 @@ class HttpLine:
             found = httpx2.URL(url)
         except (httpx2.InvalidURL, TypeError):
             found = httpx2.URL("")
+        shown = self._around.clean(found.host) or "The address that is given"  # never all of it: it may hold a password
         if not found.host or found.userinfo or found.scheme not in ("https", "http"):
-            raise Declined("D-URL", value=self._around.clean(url), detail="it must be https:// and a host name")
+            raise Declined("D-URL", value=shown, detail="it must be https:// and a host name")
         if found.scheme == "http" and found.host not in self._inside:
-            raise Declined("D-URL", value=self._around.clean(url), detail="only https:// keeps credentials secret")
+            raise Declined("D-URL", value=shown, detail="only https:// keeps credentials secret")
 
     def _once(self, request: httpx2.Request, sending: Sending, rate: str) -> HttpReply:
         while delay := self._pace.delay(rate):

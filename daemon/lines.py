@@ -1,6 +1,7 @@
 """What a driver gets of the outside: an HTTP line, the clock, and a place where its secrets are taken out of texts."""
 
 import base64
+import html
 import json
 import threading
 from collections.abc import Collection, Iterable
@@ -37,7 +38,9 @@ class Scrubber:
         if len(secret) < _SECRET:
             return
         encoded = base64.b64encode(secret.encode()).decode()
-        found = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], encoded}
+        written = json.dumps(secret)[1:-1]
+        found = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), encoded, secret.encode().hex()}
+        found |= {written, written.replace("/", r"\/"), html.escape(secret), repr(secret)[1:-1]}
         log.hide(found - self._spellings)
         self._spellings |= found
 
@@ -46,9 +49,7 @@ class Scrubber:
         self._spellings = set()
 
     def scrub(self, text: str) -> str:
-        for spelling in sorted(self._spellings, key=len, reverse=True):
-            text = text.replace(spelling, "***")
-        return log.redact(text)
+        return log.redact(log.replace(self._spellings, text))
 
 
 class OpenLines:

@@ -8,9 +8,11 @@ import logging
 import os
 import re
 import sys
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from loguru import logger
@@ -71,6 +73,20 @@ def start(level: str = "INFO", stream: TextIO | None = None, shape: Shape | None
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def catch_all() -> None:
+    """Let the log tell what nobody has caught, in its own way: Python's would print the texts of exceptions."""
+
+    def tell(caught: Any) -> None:
+        if caught.exc_value is not None and caught.exc_type is not SystemExit:
+            logger.opt(exception=caught.exc_value).error("an exception that nobody has caught")
+
+    def tell_last(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+        logger.opt(exception=error).critical("the program ends by an exception that nobody has caught")
+
+    sys.excepthook = tell_last
+    threading.excepthook = sys.unraisablehook = tell
+
+
 def find_shape(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Shape:
     """Readable on a terminal, with priorities for the systemd journal if it listens there, else plain JSON lines."""
     try:
@@ -95,10 +111,16 @@ def forget(secrets: Iterable[str]) -> None:
             del _known_secrets[secret]
 
 
+def replace(secrets: Iterable[str], text: str) -> str:
+    """The text with *** in place of these, whatever the case of their letters: hosts and headers are often lowered."""
+    lowered = text.lower()
+    found = sorted((secret for secret in secrets if secret.lower() in lowered), key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, found)), "***", text, flags=re.IGNORECASE) if found else text
+
+
 def redact(text: str) -> str:
     """The text with *** in place of known secrets, of whatever is called a password or token, and of URL passwords."""
-    for secret in sorted(_known_secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
+    text = replace(_known_secrets.copy(), text)
     for pattern, instead in PATTERNS:
         text = pattern.sub(instead, text)
     return text

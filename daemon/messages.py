@@ -103,7 +103,7 @@ class List(msgspec.Struct, frozen=True, tag=True):
 
 
 class ReadCommands(msgspec.Struct, frozen=True, tag=True):
-    """Job: read the command file `source`, and write our copy of it without secrets into `folder`."""
+    """Job: read the command file `source`; `folder` is for what is put down meanwhile."""
 
     source: bytes
     suffix: str
@@ -131,7 +131,6 @@ class Commands(msgspec.Struct, frozen=True, tag=True):
     sha256: str
     size: int  # bytes
     rows: list[CommandRow]
-    copy: str  # its name in the folder, fsynced: "copy.csv" | "copy.json"
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag=True):

@@ -74,6 +74,8 @@ def _driver(loaded: object) -> "type[Driver]":
         raise ValueError(f"it is made for version {loaded.contract} of the driver contract, this is {CONTRACT}")
     if missing := lacks(loaded):
         raise TypeError(f"it declares what it cannot do without {', '.join(missing)}")
+    if shown := [field.name for field in loaded.fields if field.setting and field.secret]:
+        raise TypeError(f"it has secrets among its settings, which are stored as they are: {', '.join(shown)}")
     return loaded
 
 

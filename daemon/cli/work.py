@@ -1,6 +1,7 @@
 """Commands that make something happen: run, drop."""
 
 import os
+import resource
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,16 @@ def run(
     from daemon import log, service
 
     log.start()
+    harden()
     raise typer.Exit(service.run(config, once=once))
+
+
+def harden() -> None:
+    """Let nothing that goes wrong write down what this process knows: no core file, no exception past the log."""
+    from daemon import log
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    log.catch_all()
 
 
 def drop(

@@ -3,7 +3,6 @@
 No sentence here repeats a cell: where columns have slipped, any cell may be a secret.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import GenericAlias
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from daemon.commands.codes import refusal
+from daemon.commands.codes import find_close, refusal, shown
 from daemon.commands.command import Command, Group, Number, Parameter, Secrets, Sent
 from daemon.errors import Refused
 from daemon.messages import CommandRow
@@ -65,8 +64,8 @@ def bind(command: Command, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The sentence that names what was probably meant, or all there is."""
     names = sorted(known)
-    close = difflib.get_close_matches(word.lower(), names, 1, 0.6)
-    return f"Did you mean “{close[0]}”?" if close else f"There are: {', '.join(names) or 'none'}."
+    close = find_close(word, names)
+    return f"Did you mean “{close}”?" if close else f"There are: {', '.join(names) or 'none'}."
 
 
 def _command(cell: object, commands: Mapping[str, Command]) -> Command:
@@ -118,8 +117,8 @@ def _given(command: Command, cells: Mapping[str, object]) -> dict[str, object]:
         parameter = command.parameters.get(name)
         grouped = parameter is not None and parameter.shape in ("secrets", "group")
         if parameter is None or (bool(dot) != grouped and not (grouped and isinstance(value, dict))):
-            shown = column if re.fullmatch(r"[\w.:-]{1,40}", column) else "…"
-            raise refusal("C-UNKNOWN-PARAMETER", shown, nearest(column[:60], _columns(command)))
+            known = _columns(command)
+            raise refusal("C-UNKNOWN-PARAMETER", shown(column, known), nearest(column[:60], known))
         if grouped:
             group = given.setdefault(name, {})
             group.update({field: value} if dot else value)  # type: ignore[attr-defined]
@@ -150,7 +149,11 @@ def _convert(command: Command, given: Mapping[str, object]) -> tuple[dict[str, A
 
 def _value(parameter: Parameter, value: object) -> object:
     if parameter.shape == "secrets":
-        return {field: _secret(f"{parameter.name}.{field}", each) for field, each in _fields(value) if each is not None}
+        return {
+            field: _secret(f"{parameter.name}.{shown(field)}", each)
+            for field, each in _fields(value)
+            if each is not None
+        }
     if parameter.shape == "group":
         return {field: None if _is_null(each) else _plain(each) for field, each in _fields(value)}
     if _is_null(value):

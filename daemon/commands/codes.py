@@ -1,8 +1,13 @@
 """The codes of command files as a whole and of rows that are not understood; a command's own stand with it."""
 
+import difflib
+import re
+from collections.abc import Iterable
+
 from daemon.errors import Code, Refused
 
 ERROR = "error"
+_TELLABLE = re.compile(r"[A-Za-z0-9_.:-]{1,20}|[A-Za-z_.:-]{1,30}")  # what is longer may be a key
 
 CODES: tuple[Code, ...] = (
     Code(
@@ -187,3 +192,13 @@ def sentence(name: str, value: object = "", detail: object = "") -> str:
 def refusal(name: str, value: object = "", detail: object = "") -> Refused:
     """The exception that refuses a row with the sentence of a code."""
     return Refused(name, sentence(name, value, detail))
+
+
+def find_close(word: str, known: Iterable[str]) -> str:
+    """Which of the known names was probably meant; "" if none is like it."""
+    return next(iter(difflib.get_close_matches(word[:60].lower(), list(known), 1, 0.6)), "")
+
+
+def shown(word: str, known: Iterable[str] = ()) -> str:
+    """A name that is not known, as it may be repeated: where columns have slipped it may be a secret."""
+    return word if _TELLABLE.fullmatch(word) or find_close(word, known) else "…"

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from daemon.accounts import OWN_KEYS, check_key
 from daemon.commands.arguments import nearest
-from daemon.commands.codes import refusal
+from daemon.commands.codes import refusal, shown
 from daemon.commands.shown import show_items
 from daemon.connections.desk import ConnectionDesk
 from daemon.connections.look import ConnectionLook
@@ -45,7 +45,7 @@ class Desk:
 
     def set(self, key: str, value: str | None) -> None:
         if key not in OWN_KEYS:
-            raise refusal("C-KEY", key, nearest(key, OWN_KEYS))
+            raise refusal("C-KEY", shown(key, OWN_KEYS), nearest(key, OWN_KEYS))
         if value is not None:
             check_key(key, value)
         settings.set_key(self._connection, self._claim.account_id, key, value)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from daemon.commands.arguments import bind
-from daemon.commands.codes import refusal
+from daemon.commands.codes import refusal, shown
 from daemon.commands.command import Answer, Command
 from daemon.commands.desk import Desk, Look
 from daemon.errors import LeaseLost, Refused, Surroundings, SyncFailed
@@ -128,7 +128,7 @@ class Doing:
         except _SURROUNDINGS:
             raise
         except Exception as fault:
-            failed = base | _fault(fault)
+            failed = _failed(base, fault)
             return lambda _connection, _desk: failed
 
         def act(connection: Connection, desk: Desk) -> Line:
@@ -138,7 +138,7 @@ class Doing:
             except _SURROUNDINGS:
                 raise
             except Exception as fault:
-                return base | _fault(fault)
+                return _failed(base, fault)
 
         return act
 
@@ -180,6 +180,13 @@ def _calls(command: Command, unit: Unit, look: Look) -> Iterator[dict[str, Any]]
         yield from ({**arguments, command.each: value} for value in values)
     else:
         yield arguments
+
+
+def _failed(base: Line, fault: Exception) -> Line:
+    told = base | _fault(fault)
+    if told["code"] == "C-UNKNOWN-CONNECTION":  # the name is no name of ours: it may be anything
+        told["target"] = shown(told["target"])
+    return told
 
 
 def _done(answer: Answer) -> Line:

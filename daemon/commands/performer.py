@@ -11,7 +11,7 @@ from daemon.accounts import COMMAND_LIMITS, Account
 from daemon.beside import find_sum
 from daemon.children import Child
 from daemon.codes import sentence as machine_sentence
-from daemon.commands import results
+from daemon.commands import copying, results
 from daemon.commands.arguments import bind
 from daemon.commands.codes import sentence
 from daemon.commands.command import Command
@@ -90,9 +90,10 @@ class _File:
             lines = [refused_line(CommandRow(line=0), refused)]
         else:
             end = End("ok")
-            self._keep_copy(read)
             self._do(read.rows, end)
-            lines = self._report(read.rows)
+            answered = self.store.commands.answers(self.claim.id)
+            self._keep_copy(read.rows, answered)
+            lines = self._report(read.rows, answered)
         self._stage(lines, end)
         if self.read:
             end.sha256, end.bytes = self.read.sha256, self.read.size
@@ -135,17 +136,19 @@ class _File:
                     raise _fault(reply)
         raise Refused("F-CHANGING", machine_sentence("F-CHANGING"))
 
-    def _keep_copy(self, read: Commands) -> None:
+    def _keep_copy(self, rows: Sequence[CommandRow], answered: Mapping[int, Sequence[Line]]) -> None:
         """Our copy goes to the archive under the name of the file; of a workbook or packed file it is a CSV file."""
+        done = {number for number, lines in answered.items() if all(line["status"] in DONE for line in lines)}
+        name = "copy.json" if self._as_json else "copy.csv"
+        self._write(name, copying.render(rows, self.needs.commands, done, as_json=self._as_json))
         path = archive_path(self.claim.id, self.claim.name, self.claim.received_at)
         suffix = safe_stem(self.claim.name)[1]
         if suffix.lower() not in _AS_THEY_ARE:
-            path = path[: len(path) - len(suffix)] + os.path.splitext(read.copy)[1]
-        self.answers.append(Answer(f"{self.claim.token}/{read.copy}", ARCHIVED + path))
+            path = path[: len(path) - len(suffix)] + os.path.splitext(name)[1]
+        self.answers.append(Answer(f"{self.claim.token}/{name}", ARCHIVED + path))
 
-    def _report(self, rows: Sequence[CommandRow]) -> list[Line]:
+    def _report(self, rows: Sequence[CommandRow], answered: Mapping[int, Sequence[Line]]) -> list[Line]:
         """All lines of the result; and the files that commands write, of each path the last."""
-        answered = self.store.commands.answers(self.claim.id)
         written: dict[str, str] = {}
         look = Look(self.store, self.claim.account, self.needs.shops, self.account.config.timezone)
         for number, lines in answered.items():
@@ -161,20 +164,24 @@ class _File:
 
     def _stage(self, lines: Sequence[Line], end: End) -> None:
         """The result file, beside what stands in the folder already."""
-        suffix = safe_stem(self.claim.name)[1].lower()
-        as_json = suffix.removesuffix(".gz") in (".json", ".yaml", ".yml")
-        name = "result.json" if as_json else "result.csv"
-        content = results.render(lines, self.account.config.delimiter, as_json=as_json)
-        try:
-            results.write(self.folder, name, content)
-        except OSError as fault:
-            raise Surroundings(
-                "S-DISK", machine_sentence("S-DISK", detail=f"{self.claim.id}: {fault.strerror}")
-            ) from fault
+        name = "result.json" if self._as_json else "result.csv"
+        self._write(name, results.render(lines, self.account.config.delimiter, as_json=self._as_json))
         self.taken.sync_answers(self.claim.id, self.claim.token)
         path = f"results/{answer_stem(self.claim.id, self.claim.name)}.{name}"
         end.answers = [*self.answers, Answer(f"{self.claim.token}/{name}", path)]
         end.error_file = path if end.outcome != "ok" else ""
+
+    @property
+    def _as_json(self) -> bool:
+        """Whether its answers are JSON."""
+        return safe_stem(self.claim.name)[1].lower().removesuffix(".gz") in (".json", ".yaml", ".yml")
+
+    def _write(self, name: str, content: bytes) -> None:
+        try:
+            results.write(self.folder, name, content)
+        except OSError as fault:
+            detail = f"{self.claim.id}: {fault.strerror}"
+            raise Surroundings("S-DISK", machine_sentence("S-DISK", detail=detail)) from fault
 
 
 def _fault(reply: Reply) -> Exception:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from loguru import logger
@@ -16,6 +17,19 @@ T = TypeVar("T")
 
 class Broken(Trouble):
     """A driver raised something else than trouble: it has a fault."""
+
+
+@contextmanager
+def blamed(driver: str) -> Iterator[None]:
+    """Around the code of a driver: whatever it raises but trouble is told in the log, and is Broken for its caller."""
+    try:
+        yield
+    except (Trouble, Surroundings, SyncFailed):
+        raise
+    except Exception as fault:
+        logger.opt(exception=fault).error("the driver {} has a fault", driver)
+        detail = f"it met a fault of its own ({type(fault).__name__})"
+        raise Broken("D-DRIVER", value=driver, detail=detail) from fault
 
 
 class Calls:
@@ -39,14 +53,8 @@ class Calls:
     def do(self, call: Callable[[], T]) -> T:
         """One call."""
         self.look()
-        try:
+        with blamed(self._link.driver):
             return call()
-        except (Trouble, Surroundings, SyncFailed):
-            raise
-        except Exception as fault:
-            logger.opt(exception=fault).error("the driver {} has a fault", self._link.driver)
-            detail = f"it met a fault of its own ({type(fault).__name__})"
-            raise Broken("D-DRIVER", value=self._link.driver, detail=detail) from fault
 
     def look(self) -> None:
         """Raises Stopped when the daemon goes down, Cancelled when the connection was switched off."""

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from daemon.commands.arguments import nearest
+from daemon.commands.codes import shown
 from daemon.commands.command import Tried
 from daemon.connections import fields, timing
 from daemon.connections.codes import refusal
@@ -94,7 +95,7 @@ class ConnectionDesk:
         link = connections.find_named(self._connection, self._account, name)
         if link is None:
             known = [each.name for each in connections.list_live(self._connection, self._account)]
-            raise refusal("C-UNKNOWN-CONNECTION", name, nearest(name, known))
+            raise refusal("C-UNKNOWN-CONNECTION", shown(name, known), nearest(name, known))
         if link.state == "deleting":
             raise refusal("C-CONNECTION-DELETING", link.name)
         return link

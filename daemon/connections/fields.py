@@ -1,11 +1,11 @@
 """Credentials and settings of a connection, checked against what its driver declares."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from daemon.commands.arguments import nearest
+from daemon.commands.codes import shown
 from daemon.connections.codes import refusal
 from daemon.drivers import Able, Driver, Field
 from daemon.trade import Change
@@ -97,8 +97,7 @@ def example(name: str, driver: type[Driver]) -> dict[str, object]:
 def _refuse_unknown(group: str, given: Mapping[str, object], known: Mapping[str, Field]) -> None:
     for name in given:
         if name not in known:
-            shown = name if re.fullmatch(r"[\w.-]{1,40}", name) else "…"
-            raise refusal("C-UNKNOWN-FIELD", f"{group}.{shown}", nearest(name[:40], known))
+            raise refusal("C-UNKNOWN-FIELD", f"{group}.{shown(name, known)}", nearest(name[:40], known))
 
 
 def _refuse_missing(known: Mapping[str, Field], given: Mapping[str, object]) -> None:

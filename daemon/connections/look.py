@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from daemon.commands.arguments import nearest
+from daemon.commands.codes import shown
 from daemon.commands.command import Tried
 from daemon.connections import fields, timing
 from daemon.connections.codes import refusal
@@ -36,7 +37,8 @@ class ConnectionLook:
         """One that is not deleted."""
         link = self._store.connections.find_named(self._account, name)
         if link is None:
-            raise refusal("C-UNKNOWN-CONNECTION", name, nearest(name, self.names()))
+            names = self.names()
+            raise refusal("C-UNKNOWN-CONNECTION", shown(name, names), nearest(name, names))
         return link
 
     def try_new(
@@ -80,7 +82,7 @@ class ConnectionLook:
         rule = timing.check_every(every)
         kept = fields.check_settings(driver, settings)
         older = None
-        with _refusing(), self._shops.try_out(driver, connection_id, credentials, kept) as shop:
+        with _refusing(), self._shops.try_out(name, driver, connection_id, credentials, kept) as shop:
             seller = shop.check()
             now = self._shops.clock.now()
             since = fields.orders_from(kept, self._zone, now)

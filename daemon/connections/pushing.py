@@ -9,6 +9,7 @@ import msgspec
 from loguru import logger
 from sqlalchemy import Connection
 
+from daemon import log
 from daemon.clock import Clock
 from daemon.connections.calls import Broken, Calls
 from daemon.connections.fence import Fence
@@ -170,7 +171,7 @@ class Pushing:
 
 
 def _answered(effect: Effect, offer: Offer, result: Result) -> Answered:
-    told = (result.code, result.message, result.listing)
+    told = (result.code, log.redact(result.message), result.listing)
     return Answered(
         offer.sku, effect.change, value_of(effect.change, offer), offer.version, *told, sent=effect.version or 0
     )

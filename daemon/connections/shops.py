@@ -7,11 +7,13 @@ from functools import cached_property
 
 import msgspec
 
-from daemon import parts
+from daemon import log, parts
 from daemon.clock import Clock
 from daemon.commands.arguments import nearest
+from daemon.commands.codes import shown
+from daemon.connections.calls import blamed
 from daemon.connections.codes import refusal
-from daemon.drivers import Declined, Driver, Shop
+from daemon.drivers import Declined, Driver, Shop, Trouble
 from daemon.errors import Stopped
 from daemon.lines import OpenLines
 from daemon.network import Patience
@@ -21,6 +23,7 @@ from daemon.store.connections import Link
 
 ASKING = Patience(connect=5, silence=20, whole=25, tries=2, waits=15)  # while a command waits for the answer
 
+_KEY = 16  # characters; a shorter one would blacken texts that have it by chance
 LOOK = 0.05  # seconds between looks at what others do
 
 
@@ -44,7 +47,7 @@ class Shops:
         """The driver of that name. Raises Refused (C-UNKNOWN-DRIVER)."""
         found = self.drivers.get(name.lower())
         if found is None:
-            raise refusal("C-UNKNOWN-DRIVER", name, nearest(name, self.drivers))
+            raise refusal("C-UNKNOWN-DRIVER", shown(name, self.drivers), nearest(name, self.drivers))
         return found
 
     def seal(self, connection_id: str, credentials: Mapping[str, str]) -> str:
@@ -77,15 +80,22 @@ class Shops:
             link.seller.currency,
         )
         with self.lines(driver, link.id, shop.credentials) as lines:
-            yield driver(shop, lines)
+            with blamed(link.driver):
+                opened = driver(shop, lines)
+            yield opened
 
     @contextmanager
     def try_out(
-        self, driver: type[Driver], connection_id: str, credentials: Mapping[str, str], settings: Mapping[str, str]
+        self,
+        name: str,
+        driver: type[Driver],
+        connection_id: str,
+        credentials: Mapping[str, str],
+        settings: Mapping[str, str],
     ) -> Iterator[Driver]:
-        """A driver with credentials that are not stored (yet). Raises Trouble."""
+        """The driver of this name with credentials that are not stored (yet). Raises Trouble."""
         given = {field.name: field.default for field in driver.fields if field.setting and field.default}
-        with self.lines(driver, connection_id, credentials, ASKING) as lines:
+        with self.lines(driver, connection_id, credentials, ASKING) as lines, blamed(name):
             yield driver(Shop(connection_id, dict(credentials), given | dict(settings)), lines)
 
     @contextmanager
@@ -96,12 +106,25 @@ class Shops:
         credentials: Mapping[str, str],
         patience: Patience | None = None,
     ) -> Iterator[OpenLines]:
-        """The outside, as far as a connection sees it."""
-        secrets = [credentials[field.name] for field in driver.fields if field.secret and field.name in credentials]
+        """The outside, as far as a connection sees it. Trouble leaves it without the secrets that it may quote."""
+        secrets = [each for name, value in credentials.items() for each in _secrets(driver, name, value)]
         pace = self._pace(driver, connection_id)
         with OpenLines(self.clock, self._stop, pace, secrets, self.inside, patience) as lines:
-            yield lines
+            try:
+                yield lines
+            except Trouble as trouble:
+                trouble.message, trouble.detail = log.redact(trouble.message), log.redact(trouble.detail)
+                raise
 
     def _pace(self, driver: type[Driver], connection_id: str) -> Pace:
         with self._lock:
             return self._paces.setdefault(connection_id, Pace(driver.rates, self.clock))
+
+
+def _secrets(driver: type[Driver], name: str, value: str) -> Iterator[str]:
+    """What of a credential is one, also where its field is none: a key that stands where the address belongs."""
+    if any(field.name == name and field.secret for field in driver.fields):
+        yield value
+    bare = value.rpartition("//")[2].strip()
+    if len(bare) >= _KEY and "." not in bare:
+        yield bare

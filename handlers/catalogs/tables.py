@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from daemon.commands.codes import shown
 from daemon.commands.command import Number, Sent
 from daemon.errors import Refused
 from daemon.messages import Rules
@@ -77,7 +78,7 @@ def _columns(header: Sequence[str]) -> dict[int, str]:
     for place, name in enumerate(header):
         folded = name.strip().lower() or f"column:{place + 1}"
         if folded in columns.values():
-            raise Refused("C-DOUBLED-COLUMN", f"The column “{folded[:60]}” stands in the header twice; remove one.")
+            raise Refused("C-DOUBLED-COLUMN", f"The column “{shown(folded)}” stands in the header twice; remove one.")
         columns[place] = folded
     return columns
 

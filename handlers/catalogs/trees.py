@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from daemon.commands.codes import refusal
+from daemon.commands.codes import refusal, shown
 from daemon.commands.command import Number, Sent
 from daemon.messages import Rules
 from daemon.records import Source
@@ -163,7 +163,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     for name, value in pairs:
         key = name.strip().lower()
         if key in folded:
-            raise refusal("C-DOUBLED-COLUMN", f"“{key[:60]}”")
+            raise refusal("C-DOUBLED-COLUMN", f"“{shown(key)}”")
         folded.add(key)
         made[name] = value
     return made

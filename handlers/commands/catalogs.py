@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from daemon.commands.codes import shown
 from daemon.commands.command import Answer, Desk, Name, Together, command
 from daemon.dangers import unguarded_text
 from daemon.errors import Code, Refused
@@ -52,7 +53,7 @@ def mapping(desk: Desk, *, layout: Name, rows: Together[Column]) -> Answer:
         name, colon, rest = field.partition(":")
         field = f"{name.lower()}{colon}{rest.strip()}"
         if field not in ("-", *desk.columns) and not _FAMILY.fullmatch(field):
-            raise Refused("C-FIELD", _TEXTS["C-FIELD"].format(field=field[:40]))
+            raise Refused("C-FIELD", _TEXTS["C-FIELD"].format(field=shown(field, desk.columns)))
         if not row.column and row.value is None:
             raise _contradiction("a row has neither `column` nor `value`")
         columns.append(

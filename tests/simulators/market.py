@@ -17,6 +17,7 @@ class Market(Simulator):
 
     renewable: ClassVar[bool] = True  # whether the driver can get itself a new token when one runs out
     currency: ClassVar[str] = "EUR"
+    canary: ClassVar[str] = CANARY
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
@@ -26,11 +27,11 @@ class Market(Simulator):
 
     @abstractmethod
     def credentials(self) -> dict[str, str]:
-        """Those that hold; each secret contains CANARY."""
+        """Those that hold; each secret contains `canary`."""
 
     @abstractmethod
     def wrong_credentials(self) -> dict[str, str]:
-        """Those that are rejected; each secret contains CANARY."""
+        """Those that are rejected; each secret contains `canary`."""
 
     @abstractmethod
     def expire(self) -> None:

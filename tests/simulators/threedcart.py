@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.clock import Clock
 from daemon.trade import Change
-from tests.simulators.market import CANARY, Market
+from tests.simulators.market import Market
 from tests.simulators.server import Reply, Request
 
 ZONE = ZoneInfo("America/New_York")
@@ -30,7 +30,7 @@ class ThreeDCartMarket(Market):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self.tokens = {f"token-{CANARY}"}
+        self.tokens = {f"token-{self.canary}"}
         self.products: dict[int, dict[str, Any]] = {}
         self.orders: dict[int, dict[str, Any]] = {}
         self.lately: deque[float] = deque()
@@ -42,12 +42,12 @@ class ThreeDCartMarket(Market):
     def credentials(self) -> dict[str, str]:
         return {
             "store_url": "https://www.Acme.3dcartstores.com/",
-            "private_key": f"private-{CANARY}",
-            "access_token": f"token-{CANARY}",
+            "private_key": f"private-{self.canary}",
+            "access_token": f"token-{self.canary}",
         }
 
     def wrong_credentials(self) -> dict[str, str]:
-        return {**self.credentials(), "access_token": f"wrong-{CANARY}"}
+        return {**self.credentials(), "access_token": f"wrong-{self.canary}"}
 
     def expire(self) -> None:
         self.tokens.clear()
@@ -157,7 +157,7 @@ class ThreeDCartMarket(Market):
         if not self._in_time():
             return Reply(429, _error("429", "Too many requests"))
         held = request.headers
-        right = held.get("secureurl") == "acme.3dcartstores.com" and held.get("privatekey") == f"private-{CANARY}"
+        right = held.get("secureurl") == "acme.3dcartstores.com" and held.get("privatekey") == f"private-{self.canary}"
         if not right or held.get("token") not in self.tokens:
             return Reply(401, _error("401", f"Unauthorized: {held.get('token')}"))
         path = request.path.lower().removeprefix("/3dcartwebapi/v2/")
@@ -222,7 +222,7 @@ class ThreeDCartMarket(Market):
             return {**told, "Status": "404", "Message": "No records found"}
         sku = product["SKUInfo"]["SKU"]
         if sku in self.refused:
-            return {**told, "Status": "400", "Message": f"Refused for token-{CANARY}"}
+            return {**told, "Status": "400", "Message": f"Refused for token-{self.canary}"}
         product["SKUInfo"].update(stated)
         product.update({name: value for name, value in whole.items() if name != "SKUInfo"})
         for name, change in (("Stock", Change.STOCK), ("Price", Change.PRICE), ("Name", Change.PRODUCT)):
