@@ -1,6 +1,6 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check machine driver demo bench kill9 faults sftp-faults sync-kill under-fire generated docs build pins clean
+.PHONY: help test lint check machine driver demo bench kill9 faults sftp-faults sync-kill under-fire generated generated-commands docs build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
@@ -58,6 +58,9 @@ under-fire: .venv/ready ## send COUNT=1000 pushes of each driver while a fifth o
 
 generated: .venv/ready ## send COUNT=1000 generated files of each format, and count the answers (SEED=1 repeats)
 	@$(BIN)/python -m tests.hostile.generated --count $(COUNT) $(if $(SEED),--seed $(SEED))
+
+generated-commands: .venv/ready ## send COUNT=1000 generated commands in files of each format, and count the answers (SEED=1 repeats)
+	@$(BIN)/python -m tests.hostile.commands --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 docs: .venv/ready ## write docs/codes.md anew from the tables of codes, and the README's tables of drivers
 	@$(BIN)/python -m tests.codes_page > docs/codes.new && mv docs/codes.new docs/codes.md

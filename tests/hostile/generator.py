@@ -53,7 +53,7 @@ def generate(form: str, seed: str) -> File:
     kind = chance.randrange(6)
     data = _WRITERS[inner](chance, _table(chance)) if kind < 5 else _garbage(chance, inner)
     if kind in (3, 4):
-        data = _spoilt(chance, data)
+        data = spoil(chance, data)
     name = f"{seed.replace(':', '-')}{chance.choice(['', '', '', '.partial', '.force', '.replace'])}.{inner}"
     if form == "gz":
         name, data = name + ".gz", gzip.compress(data, 1, mtime=0)
@@ -61,7 +61,7 @@ def generate(form: str, seed: str) -> File:
         data = _zipped({name: data, **({"b.csv": b"sku\n1\n"} if chance.randrange(20) == 0 else {})})
         name += ".zip"
     if form != inner and chance.randrange(4) == 0:
-        data = _spoilt(chance, data)
+        data = spoil(chance, data)
     rules = Rules(
         mode=chance.choice(["merge", "partial"]),
         decimal=chance.choice([None, None, ".", ","]),
@@ -230,7 +230,7 @@ def _garbage(chance: random.Random, form: str) -> bytes:
     return start + chance.randbytes(chance.choice([0, 1, 2, 3, 10, 300, 5000]))
 
 
-def _spoilt(chance: random.Random, data: bytes) -> bytes:
+def spoil(chance: random.Random, data: bytes) -> bytes:
     """Some bytes changed, left out, put in or doubled; or the end cut off."""
     spoilt = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 5, 20])):
