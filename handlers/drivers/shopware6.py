@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Reauth, Reply, Retry, Sending, Shop
+from daemon.errors import Code
 from daemon.money import exact, scaled, with_tax, without_tax
 from daemon.trade import (
     Address,
@@ -38,6 +39,7 @@ _ASKED: Final = {
     Change.PRICE: ["id", "price"],
     Change.PRODUCT: ["id", "name", "description", "ean", "manufacturerNumber", "weight", "manufacturer"],
 }
+_VERSIONS: Final = ((6, 5), (6, 6), (6, 7))
 _PLACES: Final = 10_000 // 100  # ten-thousandths of a cent: converted prices are whole cents
 _ORDER: Final = {
     "stateMachineState": {},
@@ -63,6 +65,15 @@ class Shopware(Driver):
     )
     able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE))
     limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 250, Change.PRICE: 250, Change.PRODUCT: 100}
+    codes = (
+        Code(
+            "D-SHOPWARE-VERSION",
+            "error",
+            "The shop runs a version of Shopware before 6.5.",
+            "Stock and prices are stated in a way that older versions do not have.",
+            "Update the shop, then `connection.verify`.",
+        ),
+    )
 
     def __init__(self, shop: Shop, lines: Lines) -> None:
         super().__init__(shop, lines)
@@ -72,12 +83,24 @@ class Shopware(Driver):
         self._makers: dict[str, str] = {}  # manufacturers that are there: name and id
 
     def check(self) -> Seller:
-        version = self._ask("GET", "_info/version")["version"]
+        version = self._version()
         self._ask("POST", "search/product", json={"limit": 1, "includes": {"product": ["id"]}})
         (currency,) = self._ask("POST", "search/currency", json={"ids": [_CURRENCY]})["data"]
         host = re.sub(r"^\w+://", "", self.shop.credentials["url"]).rstrip("/")
         # prices are stated with and without tax
         return Seller(host, host, currency["isoCode"], tax_included=None, about={"version": version})
+
+    def _version(self) -> str:
+        """The shop's. Raises Declined for one that is too old; one that is newer than we know is told."""
+        version = str(self._ask("GET", "_info/version")["version"])
+        found = re.match(r"(\d+)\.(\d+)", version)
+        number = (int(found[1]), int(found[2])) if found else (0, 0)
+        if number < _VERSIONS[0]:
+            detail = self.lines.clean(f"The shop runs Shopware {version}, and 6.5 or later is needed: update it.")
+            raise Declined("D-SHOPWARE-VERSION", detail=detail)
+        if number not in _VERSIONS:
+            self.lines.warn("D-VERSION", "6.5 to 6.7", version)
+        return version
 
     def model(self) -> Iterator[AttributeSet]:
         own = [{"type": "equals", "field": "relations.entityName", "value": "product"}]

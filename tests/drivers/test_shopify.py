@@ -9,12 +9,13 @@ import pytest
 from daemon.drivers import Declined, InDoubt, Reauth, Shop
 from daemon.trade import Answers, Change, LineType, Offer, Product, Unknown
 from handlers.drivers.shopify import Shopify, documents
+from handlers.drivers.shopify.api import VERSIONS
 from tests.clock import FakeClock
 from tests.drivers.bench import TestLines
 from tests.drivers.conformance import Conformance
 from tests.simulators.graphql import Operation, problems
 from tests.simulators.server import DROPPED, LOST, Fault, Reply, status
-from tests.simulators.shopify import SCHEMA_SKIPPED, VERSIONS, AppShopifyShop, ShopifyShop, schema
+from tests.simulators.shopify import SCHEMA_SKIPPED, AppShopifyShop, ShopifyShop, schema
 
 
 class WithToken(ShopifyShop):

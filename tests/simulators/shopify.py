@@ -22,12 +22,11 @@ from daemon.clock import Clock
 from daemon.trade import Change
 from handlers.drivers.values import micros, stamp
 from tests.simulators.graphql import Operation, connection, problems
-from tests.simulators.market import CANARY, Market
+from tests.simulators.market import Market
 from tests.simulators.server import Reply, Request
 
 SPECS = Path(__file__).parents[3] / "shared" / "specs" / "shopify"
 SCHEMA_SKIPPED = "" if SPECS.is_dir() else f"no official schema: {SPECS} is not there, only rules of run time hold"
-VERSIONS = ("2026-04", "2026-07", "2026-10")  # those in which keys are mandatory, as here
 LARGEST_POINTS, BUCKET, RESTORED = 1000, 2000, 100
 MOST = 250  # entries of a list, nodes of a page
 SCOPES = (
@@ -67,7 +66,7 @@ class ShopifyShop(Market):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self.tokens = {f"shpat_{CANARY}"}
+        self.tokens = {f"shpat_{self.canary}"}
         self.scopes = list(SCOPES)
         self.products: dict[str, dict[str, Any]] = {}
         self.variants: dict[str, dict[str, Any]] = {}
@@ -87,10 +86,10 @@ class ShopifyShop(Market):
     # what tests do
 
     def credentials(self) -> dict[str, str]:
-        return {"shop_url": self.url, "access_token": f"shpat_{CANARY}"}
+        return {"shop_url": self.url, "access_token": f"shpat_{self.canary}"}
 
     def wrong_credentials(self) -> dict[str, str]:
-        return {"shop_url": self.url, "access_token": f"shpat_wrong_{CANARY}"}
+        return {"shop_url": self.url, "access_token": f"shpat_wrong_{self.canary}"}
 
     def expire(self) -> None:
         self.tokens.clear()
@@ -474,19 +473,19 @@ class AppShopifyShop(ShopifyShop):
         self.tokens = set()
 
     def credentials(self) -> dict[str, str]:
-        return {"shop_url": self.url, "client_id": "acme-app", "client_secret": f"shpss_{CANARY}"}
+        return {"shop_url": self.url, "client_id": "acme-app", "client_secret": f"shpss_{self.canary}"}
 
     def wrong_credentials(self) -> dict[str, str]:
-        return {**self.credentials(), "client_secret": f"shpss_wrong_{CANARY}"}
+        return {**self.credentials(), "client_secret": f"shpss_wrong_{self.canary}"}
 
     def answer(self, request: Request) -> Reply:
         if request.path != "/admin/oauth/access_token":
             return super().answer(request)
         asked = request.json()
-        if asked.get("grant_type") != "client_credentials" or asked.get("client_secret") != f"shpss_{CANARY}":
+        if asked.get("grant_type") != "client_credentials" or asked.get("client_secret") != f"shpss_{self.canary}":
             described = f"unknown client with the secret {asked.get('client_secret')}"
             return Reply(400, {"error": "invalid_client", "error_description": described})
-        token = f"shpat_{self._number()}_{CANARY}"
+        token = f"shpat_{self._number()}_{self.canary}"
         self.tokens.add(token)
         return Reply(200, {"access_token": token, "scope": ",".join(self.scopes), "expires_in": 86399})
 

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from daemon.clock import Clock
 from daemon.trade import Change
 from handlers.drivers.values import micros, stamp
-from tests.simulators.market import CANARY, Market
+from tests.simulators.market import Market
 from tests.simulators.server import Reply, Request
 
 SPEC = Path(__file__).parents[3] / "shared" / "specs" / "shopware6" / "adminapi.json"
@@ -57,16 +57,17 @@ class ShopwareMarket(Market):
         self.sets: list[dict[str, Any]] = []
         self.groups: list[dict[str, Any]] = []
         self.lacking: list[str] = []  # privileges
+        self.version = "6.7.1.0"
         self.free_at = 0.0
         self._made = 0
 
     # what tests do
 
     def credentials(self) -> dict[str, str]:
-        return {"url": f"{self.url}/shop", "client_id": "SWIAACME", "client_secret": f"secret-{CANARY}"}
+        return {"url": f"{self.url}/shop", "client_id": "SWIAACME", "client_secret": f"secret-{self.canary}"}
 
     def wrong_credentials(self) -> dict[str, str]:
-        return {**self.credentials(), "client_secret": f"wrong-{CANARY}"}
+        return {**self.credentials(), "client_secret": f"wrong-{self.canary}"}
 
     def expire(self) -> None:
         self.tokens.clear()
@@ -191,7 +192,7 @@ class ShopwareMarket(Market):
         if self.tokens.get(token, 0) <= self.clock.monotonic():
             return Reply(401, _error("401", "9", f"The access token {token} is not valid"))
         if path == "/_info/version":
-            return Reply(200, {"version": "6.7.1.0"})
+            return Reply(200, {"version": self.version})
         if self.lacking:
             said = json.dumps({"message": "Missing privilege", "missingPrivileges": self.lacking})
             return Reply(403, _error("403", "FRAMEWORK__MISSING_PRIVILEGE_ERROR", said))
@@ -219,9 +220,9 @@ class ShopwareMarket(Market):
     def _grant(self, asked: dict[str, Any]) -> Reply:
         if not asked["client_id"].startswith("SWIA"):
             return Reply(500, _error("500", "FRAMEWORK__API_INVALID_ACCESS_KEY", "Access key is invalid"))
-        if asked["client_secret"] != f"secret-{CANARY}":
+        if asked["client_secret"] != f"secret-{self.canary}":
             return Reply(401, _error("401", "4", f"Client authentication failed for {asked['client_secret']}"))
-        token = f"jwt-{self._id()}-{CANARY}"
+        token = f"jwt-{self._id()}-{self.canary}"
         self.tokens[token] = self.clock.monotonic() + 600
         return Reply(200, {"token_type": "Bearer", "expires_in": 600, "access_token": token})
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from daemon.drivers import Declined, InDoubt, Lines, Reauth, Reply, Retry, Sending
 
-VERSION: Final = "2026-10"
+VERSION: Final = "2026-10"  # the one that is asked for
+VERSIONS: Final = ("2026-04", "2026-07", VERSION)  # those that take what is sent, and mean the same by it
 _MUTATION: Final = 10  # points of a mutation, until the shop has told them
 _CAP: Final = 900  # points of a query; more than 1000 are refused
 
@@ -129,7 +130,7 @@ class Api:
                 raise Reauth("D-CREDENTIALS", detail=self._said(reply))
             self._token = ""  # it has run out: nothing was done, and there are new ones
         spoken = reply.headers.get("x-shopify-api-version", VERSION)
-        if spoken != VERSION:
+        if spoken not in VERSIONS:  # it falls forward when ours is no longer served
             self._warn("D-VERSION", VERSION, spoken)
         if reply.status >= 400:
             codes = {402: "D-SHOP", 403: "D-RIGHTS", 404: "D-SHOP", 423: "D-SHOP"}
