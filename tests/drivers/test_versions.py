@@ -140,7 +140,7 @@ def test_shops_on_an_older_shopware_are_refused(clock: FakeClock, version: str) 
 def _swagger() -> dict[str, dict[str, set[str]]]:
     """Of each path, in lower case and without the version, the parameters of each method."""
     found: dict[str, dict[str, set[str]]] = {}
-    for path, methods in yaml.load(SWAGGER.read_text(encoding="utf-8"), yaml.CSafeLoader)["paths"].items():
+    for path, methods in yaml.safe_load(SWAGGER.read_text(encoding="utf-8"))["paths"].items():
         bare = re.sub(r"\{\w+\}", "{}", path.lower().partition("/v1/")[2])
         told = {method: {each["name"].lower() for each in what["parameters"]} for method, what in methods.items()}
         found[bare] = told
