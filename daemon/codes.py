@@ -271,7 +271,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "S-SCHEMA-NEW",
         "error",
-        "The database has schema {value}, which this version does not know: it needs {detail}.",
+        "The database has schema {value}, which this version does not know: it needs {detail}. Install the newer "
+        "version again, or restore the backup from before it.",
         "The database was used by a newer version of the program.",
         "Install that version again, or restore the backup from before it.",
     ),

@@ -158,6 +158,14 @@ def write(name: bytes, folder: int, chunks: Iterable[bytes], *, synced: bool = T
         os.close(file)
 
 
+def check_writable(folder: int) -> None:
+    """Whether we may make and remove things in a folder; writes nothing. Raises OSError."""
+    if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def touch(name: bytes, folder: int) -> None:
     """Make an empty new file, not fsynced; there must be none of that name. Raises OSError."""
     os.close(os.open(name, _NEW, 0o600, dir_fd=folder))

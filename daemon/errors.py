@@ -36,12 +36,27 @@ class Surroundings(Exception):
         self.message = message
 
 
+class Unfit(Surroundings):
+    """Program and database do not fit together, which no waiting mends: the daemon does not start, exit code 2."""
+
+
 class SyncFailed(Exception):
     """An fsync failed, so nobody knows what is on the disk. The daemon ends with exit 1; no fsync is ever repeated."""
 
     def __init__(self, what: str, reason: str | None) -> None:
         said = f"{what} could not be written to the disk for good ({reason})"
         super().__init__(f"S-SYNC: {said}; look at the disk. The daemon has to start anew.")
+
+
+class Displaced(SyncFailed):
+    """Another database stands where ours was: nothing of what we know holds there, and the daemon has to start anew."""
+
+    def __init__(self, place: str, log: str) -> None:
+        Exception.__init__(
+            self,
+            f"S-DATABASE: {place} was replaced while the daemon worked with it. The daemon ends and begins anew with "
+            f"what is there now{log}. Next time stop it first, and use tradepost restore.",
+        )
 
 
 class LeaseLost(Exception):

@@ -13,6 +13,7 @@ from daemon.taken import SOURCES, TAKEN, Taken
 
 _INBOX = (b"inbox",)
 _OUTBOX = (b"history", b"errors", b"results", b"reports", b"orders", b"keys")
+_ANSWERS = (b"history", b"errors", b"results")
 _FOLDERS = (_INBOX, *SOURCES.values(), (b"outbox",), *((b"outbox", name) for name in _OUTBOX), (b"archive",))
 _OF_PATH = {path: source for source, path in SOURCES.items()}
 _KINDS = (
@@ -45,6 +46,17 @@ class AccountFolders:
             with disk.opened(self.root) as root:
                 # Also where nothing was missing: who made it may have died before it could sync.
                 disk.sync(root, os.fsdecode(self.root))
+
+    def check(self) -> None:
+        """Whether what is taken now could be answered and archived. Raises Surroundings that names the folder."""
+        for path in ((TAKEN,), (b"archive",), (b"outbox",), *((b"outbox", name) for name in _ANSWERS)):
+            # what is missing, or another thing, is made or told when it is needed
+            with (
+                disk.surroundings(self._show(path)),
+                suppress(FileNotFoundError, NotADirectoryError),
+                disk.opened(self.root, *path) as folder,
+            ):
+                disk.check_writable(folder)
 
     def exist(self) -> bool:
         """Whether our folders are there: they are not while their file system is away."""

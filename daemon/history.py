@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loguru import logger
-
 from daemon import page, waits
 from daemon.accounts import Account
 from daemon.clock import Clock
 from daemon.errors import Surroundings
+from daemon.hindrances import Hindrances
 from daemon.model import View
 from daemon.store import Store, connections, listing, offers
 from daemon.store.uploads import HISTORY
@@ -40,6 +39,7 @@ class History(threading.Thread):
         stop: threading.Event,
         fail: Callable[[BaseException], None],
         waits: Waits,
+        hindrances: Hindrances,
     ) -> None:
         super().__init__(name="history", daemon=True)
         self.waits = waits
@@ -51,7 +51,7 @@ class History(threading.Thread):
         self.fail = fail
         self._woken = threading.Event()
         self._not_before: dict[tuple[str, str], float] = {}
-        self._told: dict[str, str] = {}  # account: what keeps us from its outbox
+        self._hindrances = hindrances
 
     def wake(self) -> None:
         """A line got `done`."""
@@ -88,11 +88,9 @@ class History(threading.Thread):
         cost = pause = 0.0
         try:
             cost = self._write(account, views)
-            self._told.pop(account.name, None)
+            self._hindrances.clear(account.name, "views")
         except Surroundings as fault:
-            if self._told.get(account.name) != fault.message:
-                logger.error("{}: {}", fault.code, fault.message)
-            self._told[account.name] = fault.message
+            self._hindrances.note(account.name, "views", fault)
             pause = PAUSE
         for view in views:
             rest = max(pause, cost * (PAGE_REST if view.path == PAGE else REST))

@@ -3,7 +3,7 @@
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,7 +14,9 @@ from daemon import disk
 from daemon.accounts import Account, read_tokens
 from daemon.beside import remove_marker
 from daemon.clock import Clock
+from daemon.codes import sentence
 from daemon.errors import Surroundings
+from daemon.hindrances import Hindrances
 from daemon.identifiers import show, ulid
 from daemon.model import NewProcess
 from daemon.refusals import Refusal, find_refusals
@@ -30,7 +32,9 @@ _BUILT = (
 _UNBUILT = "this version does not read these files yet"
 _ROOM = 3  # times a file's size must be free
 _CRAMPED = "S-DISK: less than 3 times the file's size is free on the disk; free some, and it is taken by itself."
+_AGAIN = 5.0  # seconds until files that wait for their folders are tried again
 _HOUR = 3_600
+_FOLDERS, _ROOM_LEFT = "folders", "room"  # what can hinder us at an account
 
 
 class Admitting(Protocol):
@@ -58,16 +62,23 @@ class _Place:
     due: float = -math.inf  # monotonic
     waiting: list[Waiting] = field(default_factory=list)
     told: set[str] = field(default_factory=set)  # keys of refusals whose things still lie there
-    trouble: str = ""
-    cramped: bool = False  # a file waits for room on the disk
+    prepared: bool = True  # False: its folders are still to be made
+    has_work: bool = False  # then its folders are made by nobody: they stand on a file system that is away
 
 
 class Intake:
     """Looks at the inboxes of all accounts of this site. `hint` may be called from any thread, the rest from one."""
 
     def __init__(
-        self, accounts: Sequence[Account], store: Admitting, clock: Clock, data_dir: Path, rescan: float = 30.0
+        self,
+        accounts: Sequence[Account],
+        store: Admitting,
+        clock: Clock,
+        data_dir: Path,
+        rescan: float = 30.0,
+        hindrances: Hindrances | None = None,
     ) -> None:
+        self._hindrances = hindrances or Hindrances()
         self._store = store
         self._clock = clock
         self._data_dir = data_dir
@@ -81,6 +92,15 @@ class Intake:
         self._lock = threading.Lock()
         self._pause = ""
         self._recovered = -math.inf
+
+    def prepare(self, with_work: Container[str]) -> None:
+        """Make what is missing of the folders of all accounts; those of an account with open work are waited for.
+
+        Raises SyncFailed; what cannot be made is told and tried again by `turn`.
+        """
+        for name, place in self._places.items():
+            place.prepared, place.has_work = False, name in with_work
+            self._guard(place, lambda _place: None)
 
     def hint(self, account: str | None = None) -> None:
         """Something moved in the inbox of this account (None: perhaps anywhere): the next turn looks there."""
@@ -98,6 +118,7 @@ class Intake:
 
         Raises SyncFailed, and Surroundings when the store cannot be reached: then the next turn admits what was taken.
         """
+        self._admit()  # what an earlier turn has taken, or nothing more is
         if self._clock.monotonic() - self._recovered >= _HOUR:
             self.recover()
         with self._lock:
@@ -137,15 +158,14 @@ class Intake:
         """The folders of one account stop no other account; a trouble is told once, until it is over."""
         name = place.account.name
         try:
+            if not place.prepared:
+                _prepare(place)
             work(place)
         except Surroundings as fault:
-            if fault.message != place.trouble:
-                logger.error("{}: {} Meanwhile nothing is taken for {}.", fault.code, fault.message, name)
-            place.trouble = fault.message
+            self._hindrances.note(name, _FOLDERS, fault, f"Meanwhile nothing is taken for {name}.")
             return
-        if place.trouble:
+        if self._hindrances.clear(name, _FOLDERS):
             logger.info("The folders of {} can be used again.", name)
-            place.trouble = ""
             self._recovered = -math.inf  # a claim may have been left half-way
 
     def _admit(self) -> None:
@@ -169,6 +189,8 @@ class Intake:
         whole = [each for each in judgement.whole if each.place not in refused]
         if whole:
             self._take(place, whole)
+        else:
+            self._tell_room(place, cramped=False)
 
     def _tell(self, place: _Place, refusals: Sequence[Refusal]) -> None:
         lines = {refusal.key: refusal for refusal in refusals}
@@ -178,6 +200,7 @@ class Intake:
 
     def _take(self, place: _Place, whole: Sequence[Sighting]) -> None:
         taken = place.account.folders.taken
+        self._check(place, whole)
         room = self._room(place.account)
         claims: list[Claimed] = []
         cramped = False
@@ -198,7 +221,7 @@ class Intake:
             # Whatever stopped us half-way: what is renamed is brought to its row.
             taken.sync(claims)
             self._new += [new_upload(place.account.name, claim) for claim in claims]
-        self._tell_room(place, cramped)
+        self._tell_room(place, cramped=cramped)
 
     def _adopt(self, place: _Place) -> None:
         taken = place.account.folders.taken
@@ -211,17 +234,38 @@ class Intake:
         taken.sync(adopted)
         self._new += [new_upload(place.account.name, claim) for claim in adopted]
 
+    def _check(self, place: _Place, whole: Sequence[Sighting]) -> None:
+        """No file is taken that could not be finished. Raises Surroundings."""
+        try:
+            place.account.folders.check()
+            with disk.surroundings(str(self._data_dir)), disk.opened(os.fsencode(self._data_dir)) as folder:
+                disk.check_writable(folder)
+        except Surroundings as fault:
+            place.waiting += [_wait(place.account, each, f"{fault.code}: {fault.message}") for each in whole]
+            place.due = min(place.due, self._clock.monotonic() + _AGAIN)
+            raise
+
     def _room(self, account: Account) -> int:
         with disk.surroundings(str(self._data_dir)):
             room = os.statvfs(self._data_dir)
         return min(account.folders.free(), room.f_bavail * room.f_frsize)
 
-    def _tell_room(self, place: _Place, cramped: bool) -> None:
-        if cramped and not place.cramped:
-            logger.error("{} Files of {} wait in their inbox.", _CRAMPED, place.account.name)
-        elif place.cramped and not cramped:
-            logger.info("There is room again for the files of {}.", place.account.name)
-        place.cramped = cramped
+    def _tell_room(self, place: _Place, *, cramped: bool) -> None:
+        name = place.account.name
+        if cramped:
+            self._hindrances.note(
+                name, _ROOM_LEFT, Surroundings(*_CRAMPED.split(": ", 1)), f"Files of {name} wait in their inbox."
+            )
+        elif self._hindrances.clear(name, _ROOM_LEFT):
+            logger.info("There is room again for the files of {}.", name)
+
+
+def _prepare(place: _Place) -> None:
+    folders = place.account.folders
+    if place.has_work and not folders.exist():
+        raise Surroundings("S-FOLDER", sentence("S-FOLDER", detail=f"{os.fsdecode(folders.root)} is away"))
+    folders.ensure()
+    place.prepared = True
 
 
 def _wait(account: Account, sighting: Sighting, reason: str) -> Waiting:

@@ -35,19 +35,24 @@ class Manager:
         self._clock = clock
         self._lives = lives
         self._describe = describe
+        self._environment = environment
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._patience = int(environment.get("WATCHDOG_USEC") or 0) / 1e6
         self._fed = self._told = -math.inf
+        self._wrong = ""
         self._is_ready = False
 
-    def turn(self) -> None:
-        """After each round of the main loop: the first one makes the daemon ready, each says that the loop goes on."""
+    def turn(self, wrong: str = "") -> None:
+        """After each round of the main loop: the first one makes the daemon ready, each says that the loop goes on.
+
+        `wrong`: what is wrong now; when that changes, the status is told at once.
+        """
         if not self._address:
             return
         now = self._clock.monotonic()
-        if now - self._told >= STATUS_EVERY:
-            self._told = now
-            self._say("STATUS", one_line(self._describe())[:_LONGEST])
+        if now - self._told >= STATUS_EVERY or wrong != self._wrong:
+            self._told, self._wrong = now, wrong
+            self._say("STATUS", self._describe())
         if not self._is_ready:
             self._is_ready = True
             self._say("READY", "1")
@@ -70,15 +75,21 @@ class Manager:
         self._say("STATUS", "stopping: work in hand ends at its next block, page or call")
 
     def _say(self, key: str, value: str) -> None:
-        if not self._address:
-            return
-        name = self._address.replace("@", "\0", 1) if self._address.startswith("@") else self._address
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as wire:
-                wire.settimeout(1.0)
-                wire.sendto(f"{key}={value}".encode(), name)
-        except OSError as error:
-            logger.warning("systemd could not be told {}: {}", key, error.strerror or error)
+        tell(key, value, self._environment)
+
+
+def tell(key: str, value: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Tell the service manager that started this process, if one did; control characters are shown, not sent."""
+    address = environment.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    name = address.replace("@", "\0", 1) if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as wire:
+            wire.settimeout(1.0)
+            wire.sendto(f"{key}={one_line(value)[:_LONGEST]}".encode(), name)
+    except OSError as error:
+        logger.warning("systemd could not be told {}: {}", key, error.strerror or error)
 
 
 def describe(accounts: int, backlog: Mapping[str, int], trouble: str) -> str:

@@ -7,10 +7,13 @@ from loguru import logger
 
 from daemon.accounts import Account
 from daemon.errors import Surroundings
+from daemon.hindrances import Hindrances
 from daemon.model import ARCHIVED, Finished, NewDelivery
 from daemon.sftp.delivery import Copies
 from daemon.store import Store
 from daemon.store.postings import Posting
+
+_ANSWERS, _ORDERS = "answers", "orders"  # what can be hindered at an account
 
 
 class Outbox:
@@ -19,14 +22,21 @@ class Outbox:
     Every step may be done again: a staged file that is gone was published, an archived one stays.
     """
 
-    def __init__(self, store: Store, accounts: dict[str, Account], copies: Copies, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        accounts: dict[str, Account],
+        copies: Copies,
+        wake: Callable[[], None],
+        hindrances: Hindrances | None = None,
+    ) -> None:
         self.store = store
         self.accounts = accounts
         self.copies = copies
         self.wake = wake
         self.owing = threading.Event()  # something settled could not be published; `turn` tries again
         self._posting = threading.Lock()
-        self._told: dict[str, str] = {}  # account: what keeps us from its folders
+        self._hindrances = hindrances or Hindrances()
 
     def turn(self) -> None:
         """Publish everything that is settled and was not published: after a start, a take-over, or a fault.
@@ -67,17 +77,28 @@ class Outbox:
                 due: list[NewDelivery] = []
                 for name in sorted({each.account for each in some} & self.accounts.keys()):
                     own = [each for each in some if each.account == name]
-                    with self.accounts[name].folders.outgoing() as batch:
-                        due += [copy for each in own for copy in self.copies.keep_posting(each)]
-                        if due:
-                            self.copies.sync()
-                        for each in own:
-                            batch.write_view(each.path, [each.content])
-                    done += own
+                    try:
+                        due += self._post_account(self.accounts[name], own)
+                    except Surroundings as fault:
+                        self._hindrances.note(name, _ORDERS, fault)
+                        self.owing.set()
+                    else:
+                        self._hindrances.clear(name, _ORDERS)
+                        done += own
                 if not done:
                     return
                 self.store.connections.posted(done, due)
                 self.copies.tell({each.endpoint for each in due})
+
+    def _post_account(self, account: Account, postings: Sequence[Posting]) -> list[NewDelivery]:
+        """Like `_publish_account`."""
+        with account.folders.outgoing() as batch:
+            due = [copy for each in postings for copy in self.copies.keep_posting(each)]
+            if due:
+                self.copies.sync()
+            for each in postings:
+                batch.write_view(each.path, [each.content])
+        return due
 
     def _publish(self, finished: Sequence[Finished]) -> None:
         """Account by account: one whose folders cannot be used stops no other."""
@@ -88,12 +109,10 @@ class Outbox:
             try:
                 due += self._publish_account(self.accounts[name], own)
             except Surroundings as fault:
-                if self._told.get(name) != fault.message:
-                    logger.error("{}: {}", fault.code, fault.message)
-                self._told[name] = fault.message
+                self._hindrances.note(name, _ANSWERS, fault)
                 self.owing.set()
             else:
-                self._told.pop(name, None)
+                self._hindrances.clear(name, _ANSWERS)
                 done += own
         if done:
             self.store.finish(done, due)

@@ -14,7 +14,7 @@ from loguru import logger
 from daemon.accounts import Account, open_accounts
 from daemon.care import Care
 from daemon.children import Children
-from daemon.clock import Clock, SystemClock
+from daemon.clock import Clock
 from daemon.codes import sentence
 from daemon.config import Config
 from daemon.config_file import load
@@ -23,9 +23,8 @@ from daemon.connections.shops import Shops
 from daemon.connections.tick import Tick
 from daemon.engine import Waker
 from daemon.errors import ConfigurationFault, Surroundings, SyncFailed
+from daemon.hindrances import Hindrances
 from daemon.history import History
-from daemon.identifiers import ulid
-from daemon.instance import Instance
 from daemon.intake import Intake
 from daemon.notify import Manager, describe
 from daemon.operation import EVERY, Operation, Pulse
@@ -34,7 +33,7 @@ from daemon.performers import make_performers
 from daemon.secrets import Box
 from daemon.sftp.delivery import Copies
 from daemon.sftp.poller import Poller
-from daemon.site import prepare_store, read_site
+from daemon.site import enter, left_by_fault
 from daemon.staff import Staff
 from daemon.store.views import INBOX
 from daemon.trouble import Trouble
@@ -57,7 +56,7 @@ class Service:
         self.clock = clock
         self.data_dir = Path(config.data_dir)
         self.spools = self.data_dir / "spool"
-        self.site = read_site(self.data_dir)
+        self.site, self.store, self.instance = enter(config, clock)
         self.stop = threading.Event()
         self.wanted = Waker()
         self.orphans = threading.Event()  # a daemon died: what it renamed but did not admit stands in .taken
@@ -65,47 +64,40 @@ class Service:
         self.fault: BaseException | None = None
         self.taking = True  # files from the inboxes
         self.trouble = Trouble(clock)
+        self.hindrances = Hindrances()
         self.manager = Manager(clock, self._lives, self._describe)
-        self.store = prepare_store(config, clock)
-        self.instance = Instance(self.data_dir, ulid(clock.now()))
-        self.store.enter(self.instance.id, self.site, self.instance.host, os.getpid())
         self.accounts: dict[str, Account] = {}
         self.children = Children(2, room=self.spools)
         self.waits = Waits(clock)
-        self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, self.fail, self.waits)
+        fail, hindrances = self.fail, self.hindrances
+        self.history = History(self.store, self.accounts, clock, self.trouble, self.stop, fail, self.waits, hindrances)
         self.copies = Copies(self.data_dir)
-        self.outbox = Outbox(self.store, self.accounts, self.copies, self.history.wake)
+        self.outbox = Outbox(self.store, self.accounts, self.copies, self.history.wake, hindrances)
         self.care = Care(self.store, self.accounts, clock, self.stop, lambda: self.config)
         self.shops = Shops(clock, self.stop, Box(self.data_dir), config.private_hosts)
         self.performers = make_performers(
             self.store, self.accounts, self.data_dir, self.stop, lambda: self.staff.hint(), self.shops, self.outbox.post
         )
         me = self.instance.id
-        self.staff = Staff(
-            self.store, self.performers, self.outbox, self.children, self.trouble, self.stop, me, self.fail
-        )
+        self.staff = Staff(self.store, self.performers, self.outbox, self.children, self.trouble, self.stop, me, fail)
         self.engine = self.staff.files
         self.tick = Tick(self.store, self.accounts, clock, self.staff.outside.hint)
         hint = self.engine.hint
-        self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, self.fail)
+        self.poller = Poller(self.store, clock, self.trouble, self.copies, self.performers, me, hint, fail)
         self.operation = Operation(self.store, clock, self.site, self.instance.id, self._feel)
-        self._open_accounts(config)
+        with left_by_fault(self.store, self.instance):
+            self._open_accounts(config)
 
     def _open_accounts(self, config: Config) -> None:
         """Work for the accounts of this configuration from now on. Raises Surroundings."""
         opened = open_accounts(config)
         self.store.set_accounts(self.site, list(opened))
-        with_work = self.store.find_open()
-        for account in opened.values():
-            if account.name in with_work and not account.folders.exist():
-                raise Surroundings(
-                    "S-FOLDER", sentence("S-FOLDER", detail=f"{os.fsdecode(account.folders.root)} is away")
-                )
-            account.folders.ensure()
+        intake = Intake(list(opened.values()), self.store, self.clock, self.data_dir, config.rescan, self.hindrances)
+        intake.prepare(self.store.find_open())
+        self.intake = intake
         self.accounts.update(opened)
         for gone in self.accounts.keys() - opened.keys():
             del self.accounts[gone]
-        self.intake = Intake(list(opened.values()), self.store, self.clock, self.data_dir, config.rescan)
         roots = {name: Path(os.fsdecode(account.folders.root)) for name, account in opened.items()}
         self.watch = Watch(roots, self.hint, self.clock)
         self.poller.set_endpoints(config, opened)
@@ -138,7 +130,7 @@ class Service:
         try:
             while not self.stop.is_set():
                 pause = self.turn()
-                self.manager.turn()
+                self.manager.turn(self._find_wrong())
                 if once and pause > 0 and (is_done or self._is_done)():
                     if self.taking:
                         self._try(self.care.turn)
@@ -169,6 +161,9 @@ class Service:
         return 1.0 if pause is None else pause
 
     def _take(self) -> float:
+        if self.trouble.lasts() and not self.trouble.reason():
+            self._renew()  # before a file is taken again: can the database be written?
+            self.trouble.wane()
         self.intake.paused(self.trouble.reason())
         pause = self.intake.turn()
         for account in self.waits.look(self.intake.waiting()):
@@ -268,7 +263,10 @@ class Service:
         return self.watch.alive() and self.staff.lives() and self.history.is_alive()
 
     def _describe(self) -> str:
-        return describe(len(self.accounts), self._try(self.store.backlog) or {}, self.trouble.lasting())
+        return describe(len(self.accounts), self._try(self.store.backlog) or {}, self._find_wrong())
+
+    def _find_wrong(self) -> str:
+        return self.trouble.lasting() or self.hindrances.lasting()
 
     def _end(self, chores: BackgroundScheduler, *, once: bool) -> None:
         self.manager.stopping()
@@ -288,8 +286,3 @@ class Service:
         self.store.close()
         self.instance.leave()
         logger.info("stopped")
-
-
-def run(config: Config, *, once: bool = False) -> int:
-    """`tradepost run`: the exit code."""
-    return Service(config, SystemClock()).run(once=once)

@@ -41,6 +41,13 @@ class Trouble:
         if was:
             logger.info("work goes on; this is over: {}", was)
 
+    def wane(self) -> None:
+        """The database has just taken a write: what nobody met again for long enough, as it seems, is over."""
+        with self._lock:
+            is_old = self._clock.monotonic() >= self._until + LONGEST
+        if is_old:
+            self.clear()
+
     def lasts(self) -> bool:
         """Whether it is not known to be over."""
         return bool(self._message)

@@ -12,7 +12,7 @@ import typer
 from daemon import __version__
 from daemon.cli import command, keep, service, setup, show, work
 from daemon.cli.call import Call
-from daemon.errors import ConfigurationFault, Refused, Surroundings
+from daemon.errors import ConfigurationFault, Refused, Surroundings, Unfit
 
 app = typer.Typer(
     name="tradepost",
@@ -82,4 +82,4 @@ def main() -> None:
         sys.exit(2)
     except (Refused, Surroundings) as error:
         typer.echo(f"{error.message} ({error.code})", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, Unfit) else 1)

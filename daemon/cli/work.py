@@ -17,12 +17,14 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Handle all that is there, then end.")] = False,
 ) -> None:
     """Run the daemon: take files, answer them, until SIGTERM or Ctrl-C."""
-    config = call.of(context).own()
-    from daemon import log, service
+    from daemon import log, start
 
-    log.start()
-    harden()
-    raise typer.Exit(service.run(config, once=once))
+    with start.told():
+        config = call.of(context).own()
+        log.start()
+        harden()
+        code = start.run(config, once=once)
+    raise typer.Exit(code)
 
 
 def harden() -> None:

@@ -111,7 +111,12 @@ class Store(Holds, Shown, Stock):
 
     def admit(self, new: Sequence[NewProcess]) -> list[bool]:
         """A whole scan in one transaction; False where the key is known already."""
-        return self.database.write(lambda c: admission.admit(c, new, self.clock.now()))
+
+        def work(connection: Connection) -> list[bool]:
+            self.schema.check(connection)
+            return admission.admit(connection, new, self.clock.now())
+
+        return self.database.write(work)
 
     def known_ids(self, ids: Sequence[str]) -> set[str]:
         """Of these ids, those that have a row."""
@@ -124,12 +129,18 @@ class Store(Holds, Shown, Stock):
         with self.database.read() as connection:  # no write, no fsync, when there is nothing
             if not leases.is_due(connection, own, slot, self._now(connection)):
                 return []
-        return self.database.write(lambda c: leases.claim(c, me, own, slot, self._now(c)))
+
+        def work(connection: Connection) -> list[Claim]:
+            self.schema.check(connection)
+            return leases.claim(connection, me, own, slot, self._now(connection))
+
+        return self.database.write(work)
 
     def renew(self, me: str, site: str, host: str, pid: int) -> None:
         """Extend the leases of this daemon and say that it lives."""
 
         def work(connection: Connection) -> None:
+            self.schema.check(connection)  # a newer version may have come to the database meanwhile
             leases.renew(connection, me, self._now(connection))
             instances.see(connection, me, site, host, pid, self._now(connection))
 

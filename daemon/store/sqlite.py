@@ -5,6 +5,7 @@ a second SQLite library, or a plain open(), would drop our locks when it closes.
 """
 
 import errno
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from daemon.codes import sentence
-from daemon.errors import Surroundings, SyncFailed
+from daemon.errors import Displaced, Surroundings, SyncFailed, Unfit
 
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
@@ -37,6 +38,9 @@ UNSYNCED = (1034, 1290)  # SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC
 SHARED = 200  # small writes that one commit may carry
 
 
+Identity = tuple[int, int]  # device and inode
+
+
 class SqliteDatabase:
     """Transactions on one SQLite file."""
 
@@ -46,13 +50,15 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         if library.sqlite_version_info < OLDEST:
             detail = ".".join(map(str, OLDEST))
-            raise Surroundings("S-SQLITE", sentence("S-SQLITE", library.sqlite_version, detail))
+            raise Unfit("S-SQLITE", sentence("S-SQLITE", library.sqlite_version, detail))
         self.path = path
         self.engine = create_engine(
-            f"sqlite:///{path}", module=library, poolclass=QueuePool, pool_size=4, max_overflow=12
+            "sqlite://", creator=self._open, module=library, poolclass=QueuePool, pool_size=4, max_overflow=12
         )
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", _begin)
+        self._file: Identity | None = None  # of what is open
+        self._log: Identity | None = None
         self._wanted = threading.Condition()
         self._small: deque[tuple[Work, bool, Future[Any]]] = deque()
         self._blocks: deque[tuple[Work, str, Future[Any]]] = deque()
@@ -115,6 +121,7 @@ class SqliteDatabase:
                 small = [self._small.popleft() for _ in range(min(SHARED, len(self._small)))]
                 block = None if small else self._blocks.popleft()
             try:
+                self._check_place()
                 connection = connection or self.engine.connect()
                 if small:
                     _write_small(connection, small)
@@ -127,6 +134,37 @@ class SqliteDatabase:
                     if not future.done():
                         future.set_exception(_translate(fault))
         _discard(connection)
+
+    def _open(self) -> Any:
+        mode = "rw" if self._file else "rwc"  # one that was there and is gone is not made anew
+        return library.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
+
+    def _check_place(self) -> None:
+        """What is written into a file that has lost its name is lost. Raises Surroundings, Displaced."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        found = _identify(self.path)
+        if found is None and self._file is None:
+            return
+        if found is None:
+            detail = f"{self.path} was moved away or removed while the daemon works with it: put it back"
+            raise Surroundings("S-DATABASE", sentence("S-DATABASE", detail=detail))
+        self._file = self._file or found
+        self._log = self._log or _identify(log)
+        if self._file != found:
+            said = ""
+            if self._log and self._log == _identify(log):  # it would be read into the other database
+                left = log.with_name(f"{log.name}.of-the-replaced")
+                log.rename(left)
+                said = f"; the log of the one that was there is {left}"
+            raise Displaced(str(self.path), said)
+
+
+def _identify(path: Path) -> Identity | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _write_small(connection: Connection, small: list[tuple[Work, bool, "Future[Any]"]]) -> None:
@@ -191,7 +229,7 @@ def _begin(connection: Connection) -> None:
 def _translate(fault: BaseException) -> BaseException:
     """A disk that is full or fails, or a database that is gone, is a fault of the surroundings; all else stays."""
     original = fault.orig if isinstance(fault, exc.DBAPIError) else fault
-    if isinstance(original, library.OperationalError):
+    if isinstance(original, library.OperationalError) or type(original) is library.DatabaseError:  # the latter: damaged
         code = getattr(original, "sqlite_errorcode", None)
         if code in UNSYNCED:
             return SyncFailed("The database", str(original))

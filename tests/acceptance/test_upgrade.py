@@ -78,7 +78,7 @@ def test_every_row_of_every_table_of_an_older_version_is_kept(tmp_path: Path, re
         before = read(database)
     assert len(before) > 7
     refused = call(config, "run", "--once")
-    assert (refused.returncode, "tradepost db upgrade" in refused.stderr) == (1, True)
+    assert (refused.returncode, "tradepost db upgrade" in refused.stderr) == (2, True)
     said = call(config, "db", "upgrade")
     assert said.returncode == 0, said.stderr
     with sqlite3.connect(tmp_path / "data/tradepost.db") as database:
@@ -102,7 +102,7 @@ def test_a_newer_database_is_refused_by_run_and_by_the_upgrade(tmp_path: Path) -
         database.execute("update alembic_version set version_num = '9999'")
     for words in (("run", "--once"), ("db", "upgrade"), ("status",)):
         said = call(config, *words)
-        assert (said.returncode, "does not know" in said.stderr) == (1, True)
+        assert (said.returncode, "does not know" in said.stderr) == (2, True)
 
 
 def test_the_tables_are_those_that_the_migrations_make(tmp_path: Path) -> None:

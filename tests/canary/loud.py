@@ -7,7 +7,7 @@ import faulthandler
 import sys
 from pathlib import Path
 
-from daemon import log, service
+from daemon import log, start
 from daemon.cli.work import harden
 from daemon.config_file import load
 
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     log.start("DEBUG")
     harden()
     config = load(Path(arguments[arguments.index("--config") + 1]))
-    return service.run(config, once="--once" in arguments)
+    return start.run(config, once="--once" in arguments)
 
 
 if __name__ == "__main__":
