@@ -157,7 +157,7 @@ class Service:
         if self.outbox.owing.is_set():
             self._try(self.outbox.turn)
         pause = self._try(self._take) if self.taking else 1.0
-        self.engine.hint()
+        self._try(self.staff.look)
         return 1.0 if pause is None else pause
 
     def _take(self) -> float:

@@ -31,6 +31,7 @@ class Staff:
         instance: str,
         fail: Callable[[BaseException], None],
     ) -> None:
+        self._store = store
         self.files = Embedded()
         self.outside = Embedded()
 
@@ -57,6 +58,14 @@ class Staff:
         """There may be work of any kind."""
         self.files.hint()
         self.outside.hint()
+
+    def look(self) -> None:
+        """Hint where work is due of which nobody told: its moment has come, or it came from another process.
+
+        One looks for all of them. Raises Surroundings.
+        """
+        for slot in self._store.find_due([Slot(), Slot(outside=True)]):
+            (self.outside if slot.outside else self.files).hint()
 
     def join(self, patience: float) -> None:
         """Wait at most so many seconds for the work in hand."""

@@ -18,7 +18,7 @@ from daemon.trouble import Trouble
 from daemon.uploads import Unforeseen
 
 STRIKES = 3  # exceptions nobody foresaw, or dead children, without a finished block between them
-LOOK, LOOK_OUTSIDE = 1.0, 5.0  # seconds between looks for work of which nobody told
+LOOK = 30.0  # seconds between looks for work without a hint: `Staff.look` gives one wherever something is due
 LEND = 600.0  # seconds to wait for a child: one that died is replaced long before
 
 
@@ -56,7 +56,7 @@ class Worker(threading.Thread):
         try:
             while not self.stop.is_set():
                 if not self.turn():
-                    self.engine.wait(self.stop, LOOK_OUTSIDE if self.slot.outside else LOOK)
+                    self.engine.wait(self.stop, LOOK)
         except BaseException as fault:
             self.fail(fault)
 

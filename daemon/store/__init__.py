@@ -105,6 +105,9 @@ class Store(Holds, Shown, Stock):
             remotes.let_go(connection, dead)
             return taken
 
+        with self.database.read() as connection:  # no write when there is nothing
+            if not dead and not leases.has_lost(connection, self._now(connection)):
+                return 0
         return self.database.write(work)
 
     # -- processes -----------------------------------------------------------------------------------------------
@@ -123,12 +126,18 @@ class Store(Holds, Shown, Stock):
         with self.database.read() as connection:
             return processes.find_ids(connection, ids)
 
+    def find_due(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Of these slots, those for which there is something to claim."""
+        own = list(self._own.values())
+        with self.database.read() as connection:
+            now = self._now(connection)
+            return [slot for slot in slots if leases.is_due(connection, own, slot, now)]
+
     def claim(self, me: str, slot: Slot = ANY) -> list[Claim]:
         """The next process that is due, or a run of small ones of one lane; nothing when there is nothing."""
+        if not self.find_due([slot]):  # no write, no fsync, when there is nothing
+            return []
         own = list(self._own.values())
-        with self.database.read() as connection:  # no write, no fsync, when there is nothing
-            if not leases.is_due(connection, own, slot, self._now(connection)):
-                return []
 
         def work(connection: Connection) -> list[Claim]:
             self.schema.check(connection)

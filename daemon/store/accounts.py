@@ -109,4 +109,4 @@ def overview(connection: Connection, now: int) -> list[dict[str, Any]]:
 def backlog(connection: Connection) -> dict[str, int]:
     """How many processes are not done, by state."""
     query = select(process.c.state, func.count()).where(text("state <> 'done'")).group_by(process.c.state)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}

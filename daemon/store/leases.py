@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from daemon.model import OUTSIDE, SMALL, Claim, Slot
 from daemon.store import settings
-from daemon.store.tables import account, process, upload
+from daemon.store.tables import OPEN, UNSETTLED, account, process, upload
 from daemon.store.views import PROCESSES, mark, mark_page
 
 LEASE = 60_000_000  # microseconds; renewed every ten seconds
@@ -25,17 +25,27 @@ HELD = and_(
 )
 
 
+# + 0: SQLite would rather go through all that the accounts ever sent than through the index of what is open
 DUE = (
     select(process.c.id, process.c.kind, process.c.account_id, process.c.lane, process.c.seq, process.c.weight)
     .where(
-        or_(process.c.state == "queued", process.c.state == "waiting"),
+        OPEN,
         process.c.run_at <= bindparam("now"),
-        process.c.account_id.in_(bindparam("own", expanding=True)),
+        (process.c.account_id + 0).in_(bindparam("own", expanding=True)),
         process.c.weight < bindparam("below"),
         process.c.kind.in_(OUTSIDE) == bindparam("outside"),
     )
     .order_by(process.c.run_at, process.c.seq)
     .limit(1)
+)
+
+
+# what dead daemons have, or nobody with a valid lease
+_LOST = select(process.c.id, process.c.state).where(
+    UNSETTLED,
+    or_(process.c.state == "running", process.c.state == "behind"),
+    process.c.instance_id.is_not(None),
+    or_(process.c.instance_id.in_(bindparam("dead", expanding=True)), process.c.lease_until < bindparam("now")),
 )
 
 
@@ -164,16 +174,16 @@ def release(
     mark(connection, {held.account_id for held in claims}, PROCESSES)
 
 
+def has_lost(connection: Connection, now: int) -> bool:
+    """Whether something is claimed by nobody with a valid lease."""
+    return connection.execute(_LOST.limit(1), {"dead": [], "now": now}).first() is not None
+
+
 def take_over(connection: Connection, dead: Sequence[str], now: int) -> int:
     """Queue again what dead daemons had claimed, and what nobody with a valid lease claims. Returns how many."""
-    lost = (
-        or_(process.c.instance_id.in_(list(dead)), process.c.lease_until < now) if dead else process.c.lease_until < now
-    )
     # a row that is locked belongs to somebody in the middle of a transaction: the next look finds it free or renewed
-    query = select(process.c.id, process.c.state).where(
-        or_(process.c.state == "running", process.c.state == "behind"), process.c.instance_id.is_not(None), lost
-    )
-    found = connection.execute(query.with_for_update(skip_locked=True)).all()
+    query = _LOST.with_for_update(skip_locked=True)
+    found = connection.execute(query, {"dead": list(dead), "now": now}).all()
     free = {"instance_id": None, "lease_until": None}
     heads = [row.id for row in found if row.state == "running"]
     connection.execute(update(process).where(process.c.id.in_([row.id for row in found])).values(**free))

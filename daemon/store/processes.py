@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from daemon.errors import Cancelled, LeaseLost
 from daemon.model import Claim, Counts, End
 from daemon.store.leases import HELD, fence_values
-from daemon.store.tables import COUNTS, account, answer, block_fault, process, upload
+from daemon.store.tables import COUNTS, UNSETTLED, account, answer, block_fault, process, upload
 from daemon.store.views import PROCESSES, mark
 
 _MOVE = (
@@ -86,7 +86,8 @@ def find_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 def find_open(connection: Connection, own: Sequence[int]) -> set[int]:
     """Of these accounts, those that have a process which is not settled."""
-    query = select(process.c.account_id).where(process.c.state != "done", process.c.account_id.in_(own)).distinct()
+    # + 0, not distinct: SQLite would rather go through all that the accounts ever sent than the index of what is open
+    query = select(process.c.account_id).where(UNSETTLED, (process.c.account_id + 0).in_(own))
     return set(connection.scalars(query))
 
 

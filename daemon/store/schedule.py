@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, bindparam, delete, select, text, update
 
 from daemon.identifiers import ulid
 from daemon.model import SMALL, NewProcess
@@ -18,6 +18,7 @@ GATHER = 2_000_000  # microseconds for which changed offers are gathered
 _BATCH = 200  # due rows in one transaction
 # not a join: that would begin with all connections, every second, to find that nothing is due
 _OWNER = select(link_table.c.account_id).where(link_table.c.id == schedule.c.connection_id).scalar_subquery()
+_NEXT = select(schedule.c.due).where(_OWNER.in_(bindparam("own", expanding=True))).order_by(schedule.c.due).limit(1)
 _PUT = text(
     "insert into schedule (connection_id, what, due) values (:id, :what, :due) on conflict (connection_id, what) "
     "do update set due = case when excluded.due < schedule.due then excluded.due else schedule.due end"
@@ -55,8 +56,7 @@ def set_regular(connection: Connection, connection_id: str, due: int) -> None:
 
 def next_due(connection: Connection, own: Sequence[int]) -> int | None:
     """The earliest due time of these accounts' connections."""
-    query = select(schedule.c.due).where(_OWNER.in_(own)).order_by(schedule.c.due).limit(1)
-    found: int | None = connection.scalar(query)
+    found: int | None = connection.scalar(_NEXT, {"own": own})
     return found
 
 

@@ -28,6 +28,7 @@ metadata = MetaData(
 
 KEY: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
 OPEN = text("state IN ('queued', 'waiting')")
+UNSETTLED = text("state <> 'done'")
 
 instance = Table(
     "instance",
@@ -93,8 +94,8 @@ Index(
     "unsettled",
     process.c.lane,
     process.c.seq,
-    sqlite_where=text("state <> 'done'"),
-    postgresql_where=text("state <> 'done'"),
+    sqlite_where=UNSETTLED,
+    postgresql_where=UNSETTLED,
 )
 
 # work without a history line, which is kept shorter

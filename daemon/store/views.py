@@ -36,6 +36,14 @@ _PUBLISHED = (
 )
 
 
+_BEHIND = (
+    select(account.c.name, view.c.path, view.c.changed)
+    .join(account, account.c.id == view.c.account_id)
+    .where(view.c.changed > view.c.published, view.c.account_id.in_(bindparam("own", expanding=True)))
+    .order_by(account.c.name, view.c.path)
+)
+
+
 def month_of(moment: int) -> str:
     """The UTC month of a moment in microseconds: "2026-11"."""
     return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m")
@@ -72,13 +80,7 @@ def _mark(connection: Connection, paths: set[tuple[int, str]]) -> None:
 
 def list_behind(connection: Connection, own: Sequence[int]) -> list[View]:
     """Views of these accounts that show less than the store knows."""
-    query = (
-        select(account.c.name, view.c.path, view.c.changed)
-        .join(account, account.c.id == view.c.account_id)
-        .where(view.c.changed > view.c.published, view.c.account_id.in_(own))
-        .order_by(account.c.name, view.c.path)
-    )
-    return [View(*row) for row in connection.execute(query)]
+    return [View(*row) for row in connection.execute(_BEHIND, {"own": own})]
 
 
 def mark_published(connection: Connection, written: Sequence[View]) -> None:
