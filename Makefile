@@ -1,11 +1,13 @@
 # `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test lint check machine driver demo bench kill9 faults sftp-faults sync-kill under-fire generated generated-commands docs build pins clean
+.PHONY: help test lint check machine driver demo bench kill9 faults sftp-faults sync-kill soak under-fire generated generated-commands docs build pins clean
 
 PYTHON ?= python3
 COUNT ?= 1000
 KILLS ?= 200
 TOGETHER ?= 3
+HOURS ?= 24
+MINUTES ?= 60
 BIN := .venv/bin
 
 help: ## say what there is
@@ -52,6 +54,9 @@ sftp-faults: .venv/ready ## cut the link to an SFTP server at COUNT=1000 places,
 
 sync-kill: .venv/ready ## kill the daemon KILLS=200 times while it does commands and keeps a shop in step, and count
 	@$(BIN)/python -m tests.reliability.sync_kill --count $(KILLS)
+
+soak: .venv/ready ## live through HOURS=24 of 50 accounts and 100 shops within MINUTES=60; compare the end with the beginning, and count
+	@$(BIN)/python -m tests.reliability.soak --hours $(HOURS) --minutes $(MINUTES)
 
 under-fire: .venv/ready ## send COUNT=1000 pushes of each driver while a fifth of all replies is lost, and count their effects
 	@$(BIN)/python -m tests.drivers.fire --count $(COUNT) $(if $(SEED),--seed $(SEED))

@@ -13,19 +13,23 @@ CONFIG = """\
 drop_root = "{root}/drop"
 data_dir = "{root}/data"
 settle = "{settle}"
-rescan = "1s"
+rescan = "{rescan}"
 {more}
 {accounts}
 """
 
 
 def write_config(
-    root: Path, accounts: Sequence[str] = ("acme", "nordwind"), settle: str = "50ms", more: str = ""
+    root: Path,
+    accounts: Sequence[str] = ("acme", "nordwind"),
+    settle: str = "50ms",
+    more: str = "",
+    rescan: str = "1s",
 ) -> Path:
     """A configuration with these accounts, everything below `root`."""
     sections = "\n".join(f"[accounts.{name}]" for name in accounts)
     path = root / "tradepost.toml"
-    path.write_text(CONFIG.format(root=root, settle=settle, more=more, accounts=sections))
+    path.write_text(CONFIG.format(root=root, settle=settle, rescan=rescan, more=more, accounts=sections))
     for name in accounts:
         (root / "drop" / name / "inbox" / "catalog").mkdir(parents=True, exist_ok=True)
     return path

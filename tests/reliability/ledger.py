@@ -4,6 +4,7 @@ import csv
 import hashlib
 import os
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,18 +43,31 @@ class Ledger:
         number = len(self.drops)
         lines = [self._row(account) for _ in range(rows)]
         lines += [lines[0]] if rows > 3 and number % 3 == 0 else []  # a doubled sku
+        drop = self.write(account, ["sku", "title", "price", "quantity"], lines, self._apply(account, lines))
+        self.put(drop)
+        return drop
+
+    def write(
+        self, account: str, header: Sequence[str], lines: Sequence[Sequence[object]], counts: dict[str, int]
+    ) -> Drop:
+        """A file beside the inbox, its time in the order of the files; it must be put in, and come to these counts."""
+        number = len(self.drops)
         name = f"drop-{number:06d}.csv"
         beside = self.root / account / f"{name}.tmp"
         with open(beside, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["sku", "title", "price", "quantity"])
+            writer.writerow(header)
             writer.writerows(lines)
         sha256 = hashlib.sha256(beside.read_bytes()).hexdigest()
         os.utime(beside, ns=(0, 1_700_000_000_000_000_000 + number * 1_000_000))
-        beside.rename(self.root / account / "inbox" / "catalog" / name)
-        drop = Drop(account, name, sha256, self._apply(account, lines))
+        drop = Drop(account, name, sha256, counts)
         self.drops.append(drop)
         return drop
+
+    def put(self, drop: Drop) -> None:
+        """Rename it in."""
+        home = self.root / drop.account
+        (home / f"{drop.name}.tmp").rename(home / "inbox" / "catalog" / drop.name)
 
     def _row(self, account: str) -> Row:
         number = self.random.randrange(400_000)
@@ -98,7 +112,9 @@ class Ledger:
 
     def _compare_history(self, database: "sqlite3.Connection") -> list[str]:
         faults = []
-        query = f"select file_name, state, sha256, {', '.join(COUNTED)}, outcome, code from upload"
+        query = (
+            f"select file_name, state, sha256, {', '.join(COUNTED)}, outcome, code from upload where kind = 'catalog'"
+        )
         lines: dict[str, list[tuple[object, ...]]] = {}
         for line in database.execute(query):
             lines.setdefault(str(line[0]), []).append(line[1:])
@@ -111,9 +127,14 @@ class Ledger:
                 faults.append(f"{drop.name} says {found[0]}, expected {expected}")
         return faults + [f"a line for a file nobody dropped: {name}" for name in lines]
 
+    def expected(self, account: str) -> dict[str, tuple[str, int, int]]:
+        """Title, price (ten-thousandths) and quantity of each sku that must be stored."""
+        return self.items[account]
+
     def _compare_items(self, database: "sqlite3.Connection") -> list[str]:
         faults = []
-        for account, expected in self.items.items():
+        for account in self.accounts:
+            expected = self.expected(account)
             query = (
                 "select sku, title, price, quantity from item join account on account.id = account_id "
                 "where name = ? and deleted_at is null"

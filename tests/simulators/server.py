@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from daemon.clock import Clock
@@ -61,6 +61,8 @@ SLOW = Fault("slow")  # it acts, and its reply comes byte by byte
 class Simulator(ABC):
     """One marketplace. `with Simulator(clock) as shop:` serves it at `shop.url`."""
 
+    look: ClassVar[float] = 0.01  # seconds between looks whether it is to end
+
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.lock = threading.RLock()
@@ -88,7 +90,7 @@ class Simulator(ABC):
             self._faults.clear()
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(self.look,))
         self._thread.start()
         return self
 
