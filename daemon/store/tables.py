@@ -90,13 +90,7 @@ Index(
     postgresql_where=text("state = 'running'"),
 )
 Index("open_processes", process.c.run_at, process.c.seq, sqlite_where=OPEN, postgresql_where=OPEN)
-Index(
-    "unsettled",
-    process.c.lane,
-    process.c.seq,
-    sqlite_where=UNSETTLED,
-    postgresql_where=UNSETTLED,
-)
+Index("unsettled", process.c.lane, process.c.seq, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
 
 # work without a history line, which is kept shorter
 PAST_WORK = text("kind NOT IN ('upload', 'retry', 'commands') AND state = 'done'")
