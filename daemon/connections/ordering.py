@@ -83,16 +83,21 @@ class Ordering:
 
     def _spend(self, connection: Connection, told: Sequence[Told], known: dict[str, Known]) -> None:
         """What was stated for the listings of these orders no longer stands: the shop has lowered it itself."""
-        skus, ids = set(), set()
+        skus: dict[str, int] = {}
+        ids: dict[str, int] = {}
         for each in told:
             old = known[each.order.id].quantities if each.order.id in known else {}
             now = _quantities(each.order)
             if each.event != "cancelled":
-                skus |= {sku for sku, quantity in now.items() if quantity > old.get(sku, 0)}
-                ids |= {line.listing_id for line in each.order.lines if line.listing_id and not line.sku}
-        if not skus and not ids:
-            return
-        offers.spend(connection, self._link, sorted(skus), sorted(ids), self._clock.now())
+                at = each.order.ordered_at if each.event == "new" else each.order.updated_at
+                for sku, quantity in now.items():
+                    if quantity > old.get(sku, 0):
+                        skus[sku] = max(at, skus.get(sku, 0))
+                for line in each.order.lines:
+                    if line.listing_id and not line.sku:
+                        ids[line.listing_id] = max(at, ids.get(line.listing_id, 0))
+        if skus or ids:
+            offers.spend(connection, self._link, skus, ids, self._clock.now())
 
     def _acknowledge(self) -> None:
         driver = self._calls.driver

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _UPSERT = (
     "on conflict (account_id, sku) do update set version = excluded.version, "
-    "stated = case when excluded.stated > changed.stated then excluded.stated else changed.stated end"
+    "stated = case when excluded.stated > changed.stated then excluded.stated else changed.stated end, "
+    "stated_at = case when excluded.stated > changed.stated then excluded.stated_at else changed.stated_at end"
 )
 _CATCH_UP = text(
     "update changed set version = :version, stated = case when stated > :before then :version else stated end "
@@ -30,7 +31,7 @@ def track(connection: Connection, account_id: int, merge: "Merge", block: Block,
     """
     if not (block.new or block.known or block.texts):
         return False
-    given = {"account": account_id} | {f"same_{name}": value for name, value in block.same.items()}
+    given = {"account": account_id, "now": now} | {f"same_{name}": value for name, value in block.same.items()}
     for name, rows in (("new", block.new), ("known", block.known)):
         if rows:
             connection.execute(text(_rows(merge, block, name)), given)
@@ -68,8 +69,8 @@ def _rows(merge: "Merge", block: Block, name: str) -> str:
     source = merge.source.format(name)
     order = "" if merge.dialect == "sqlite" else " order by sku"
     return (
-        f"insert into changed (account_id, sku, version, stated) select :account, sku, {VERSION}, "  # noqa: S608
-        f"case when {_stated(merge, block)} then {VERSION} else 0 end from {source} where true{order} {_UPSERT}"
+        f"insert into changed (account_id, sku, version, stated, stated_at) select :account, sku, {VERSION}, "  # noqa: S608
+        f"case when {_stated(merge, block)} then {VERSION} else 0 end, :now from {source} where true{order} {_UPSERT}"
     )
 
 

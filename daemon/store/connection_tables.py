@@ -74,6 +74,7 @@ changed = Table(  # items that were touched since the account has connections
     Column("sku", KEY, nullable=False),
     Column("version", BigInteger, nullable=False),  # the items' version of the last touch
     Column("stated", BigInteger, nullable=False),  # … of the last one that stated a quantity
+    Column("stated_at", BigInteger, nullable=False, server_default="0"),  # and when that was, by our clock
     PrimaryKeyConstraint("account_id", "sku"),
     sqlite_with_rowid=False,
 )

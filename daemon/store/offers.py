@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, select, text, update
 
 from daemon.store import accounts
-from daemon.store.connection_tables import listing
+from daemon.store.connection_tables import changed, listing
 from daemon.store.connections import Link
 from daemon.store.listings import HINTS
 from daemon.store.views import CONNECTIONS, LISTINGS, mark
 from daemon.trade import Change, Listing
 
+Sold = Mapping[str, int]  # when each was sold last, UTC microseconds
 COLUMNS = ("connection", "sku", "listing_id", "field", "code", "message", "sent_at")
 _ANSWERED = (
     update(listing)
@@ -78,14 +79,19 @@ def note(connection: Connection, link: Link, answered: Sequence[Answered], now: 
     return fresh
 
 
-def spend(connection: Connection, link: Link, skus: Sequence[str], listing_ids: Sequence[str], now: int) -> int:
-    """A sale has spent what was stated for these listings, found by sku, else by id; returns how many there are."""
-    found: dict[str, str] = {}
-    for column, values in ((listing.c.sku, skus), (listing.c.remote_id, listing_ids)):
+def spend(connection: Connection, link: Link, skus: Sold, listing_ids: Sold, now: int) -> int:
+    """Sales have spent what was stated for these listings, found by sku, else by id; returns how many there are."""
+    found: dict[str, Any] = {}
+    sold: dict[str, int] = {}
+    for column, moments in ((listing.c.sku, skus), (listing.c.remote_id, listing_ids)):
+        values = sorted(moments)
         for start in range(0, len(values), 500):
-            some = column.in_(list(values[start : start + 500]))
-            query = select(listing.c.sku, listing.c.pushed).where(listing.c.connection_id == link.id, some)
-            found.update((row.sku, row.pushed) for row in connection.execute(query))
+            some = column.in_(values[start : start + 500])
+            query = select(listing.c.sku, listing.c.pushed, listing.c.spent, column.label("value"))
+            for row in connection.execute(query.where(listing.c.connection_id == link.id, some)):
+                found[row.sku] = row
+                sold[row.sku] = max(sold.get(row.sku, 0), moments[row.value])
+    stated = _stated_since(connection, link, sold)
     if found:  # items before their account, as a block does: else PostgreSQL would find both waiting for each other
         of_items = text("update item set digest = null where account_id = :account and sku = :sku")
         connection.execute(of_items, [{"account": link.account_id, "sku": sku} for sku in sorted(found)])
@@ -93,13 +99,28 @@ def spend(connection: Connection, link: Link, skus: Sequence[str], listing_ids: 
     version = accounts.items_version(connection, link.account)
     given = []
     for sku, kept in found.items():
-        pushed = json.loads(kept)
+        pushed = json.loads(kept.pushed)
         pushed.pop(Change.STOCK.value, None)
-        row = {"its_connection": link.id, "its_sku": sku, "new_pushed": json.dumps(pushed)}
-        given.append(row | {"new_spent": version})
+        upto = stated[sku] - 1 if sku in stated else version
+        own = {"its_connection": link.id, "its_sku": sku, "new_pushed": json.dumps(pushed)}
+        given.append(own | {"new_spent": max(kept.spent, upto)})
     if given:
         connection.execute(_SPEND, given)
     return len(given)
+
+
+def _stated_since(connection: Connection, link: Link, sold: Sold) -> dict[str, int]:
+    """Of what was sold at these moments, that of which a quantity was stated after it and has not gone up yet: at which
+    version. The order came late: who stated the quantity wants it there instead of the one that was sold from."""
+    found: dict[str, int] = {}
+    skus = sorted(sold)
+    for start in range(0, len(skus), 500):
+        mine = (changed.c.account_id == link.account_id) & changed.c.sku.in_(skus[start : start + 500])
+        query = select(changed.c.sku, changed.c.stated, changed.c.stated_at)
+        for row in connection.execute(query.where(mine, changed.c.stated > link.offers_version)):
+            if row.stated_at > sold[row.sku]:
+                found[row.sku] = row.stated
+    return found
 
 
 def find_spent(connection: Connection, link: Link, skus: Sequence[str], version: int) -> set[str]:

@@ -142,6 +142,7 @@ class Bench:
                 connection.execute(insert(item), {**row, **values})
                 connection.execute(changed.delete().where(changed.c.sku == sku))
                 note = {"account_id": 1, "sku": sku, "version": version, "stated": version if stated else 0}
+                note["stated_at"] = self.clock.now()
                 connection.execute(insert(changed), note)
             accounts.move_items_version(connection, 1)
             schedule.put_changed(connection, 1, self.clock.now())
@@ -153,7 +154,7 @@ class Bench:
 
         def write(connection: Any) -> None:
             version = accounts.items_version(connection, "acme") + 1
-            again = {"version": version, "stated": version}
+            again = {"version": version, "stated": version, "stated_at": self.clock.now()}
             connection.execute(changed.update().where(changed.c.sku == sku).values(**again))
             accounts.move_items_version(connection, 1)
             schedule.put_changed(connection, 1, self.clock.now())
