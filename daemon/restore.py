@@ -31,6 +31,7 @@ class Restored:
     manifest: Manifest
     replaced: Path | None  # the folder with the database that was there
     later: Sequence[Later]
+    off: Sequence[str]  # connections that were switched off: account/name
 
 
 def restore(config: Config, file: IO[bytes], clock: Clock, tell: Tell, *, without_key: bool = False) -> Restored:
@@ -54,9 +55,9 @@ def restore(config: Config, file: IO[bytes], clock: Clock, tell: Tell, *, withou
         if not (data_dir / SITE).exists():
             backup.unpack(file, SITE, data_dir / SITE)
         tell("looking for files that came later", 0)
-        later = _prepare(config, copy, clock, manifest.made_at)
+        later, off = _prepare(config, copy, clock, manifest.made_at)
         check_stopped(data_dir)
-        return Restored(manifest, _exchange(data_dir, copy, clock), later)
+        return Restored(manifest, _exchange(data_dir, copy, clock), later, off)
 
 
 def check_stopped(data_dir: Path) -> None:
@@ -77,13 +78,16 @@ def _check_keys(data_dir: Path, manifest: Manifest) -> None:
         )
 
 
-def _prepare(config: Config, copy: Path, clock: Clock, since: int) -> list[Later]:
-    """Bring the database that will be in place to this version, and into it what came after it was made."""
+def _prepare(config: Config, copy: Path, clock: Clock, since: int) -> tuple[list[Later], list[str]]:
+    """Bring the database that will be in place to this version, and into it what came after it was made.
+
+    Connections are off: a quantity that is read again would be sent although it has been sold from since.
+    """
     store = Store(SqliteDatabase(copy), clock)
     try:
         store.upgrade()
         store.set_accounts(read_site(Path(config.data_dir)), list(config.accounts))
-        return readmit(store, open_accounts(config), since)
+        return readmit(store, open_accounts(config), since), store.connections.switch_off(clock.now())
     finally:
         store.close()
 

@@ -70,6 +70,11 @@ def restore(
             done = put_back(config, source, SystemClock(), tell, without_key=without_key)
     print_rows(map(_show, done.later), LATER, as_json=asked.json, empty="No file came in after it.")
     _say(f"The database of {done.manifest.made} is in its place.")
+    if done.off:
+        _say(
+            f"{len(done.off)} connection(s) were switched off, so that no old quantity is sent: {', '.join(done.off)}. "
+            "When the files are read again: connection.enable, then a new stock file."
+        )
     if done.replaced:
         _say(f"The one that was there is kept in {done.replaced}: remove it when you need it no more.")
 

@@ -92,6 +92,22 @@ class ConnectionStore:
         with self._database.read() as connection:
             return work(connection)
 
+    def switch_off(self, now: int) -> list[str]:
+        """No active connection is active any more, and nothing is due; `account/name` of each."""
+
+        def write(connection: Connection) -> list[str]:
+            off = []
+            for each in connections.list_shown(connection, None):
+                link = connections.find(connection, each["connection_id"])
+                if link and link.status == "active":
+                    schedule.clear(connection, link.id)
+                    schedule.stop(connection, link)
+                    connections.change(connection, link, status="inactive", since=now)
+                    off.append(f"{link.account}/{link.name}")
+            return off
+
+        return self._database.write(write)
+
     def note(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction of its own: how a sync ended."""
         return self._database.write(work)
