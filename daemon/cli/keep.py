@@ -87,6 +87,7 @@ def upgrade(
     with call.of(context).store(upgrade=True) as (config, store):
         from daemon.instance import has_living
         from daemon.restore import check_stopped
+        from daemon.site import read_site
 
         data_dir = Path(config.data_dir)
         found, newest = store.schema.find()
@@ -94,6 +95,7 @@ def upgrade(
             _say("The database has the schema of this version already.")
             return
         check_stopped(data_dir)
+        read_site(data_dir)  # goes into the backup; a daemon that was refused has not made it
         if found and has_living(data_dir, store.list_instances()):
             raise Refused("S-RUNNING", sentence("S-RUNNING", detail="this database, on another host"))
         if found and not config.database and not no_backup:

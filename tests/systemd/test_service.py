@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pysqlite3 as sqlite3
 import pytest
 
 from tests.reliability.ledger import Ledger
@@ -74,6 +75,33 @@ def test_faults_of_the_configuration_are_all_told_and_it_is_not_started_again(se
     said = service.journal()
     assert "colour" in said
     assert "incomplete_after" in said
+
+
+def test_a_newer_schema_is_told_and_the_service_is_not_started_again(service: Unit) -> None:
+    service.stop()
+    place = service.data / "tradepost.db"
+    with sqlite3.connect(place) as database:
+        database.execute("update alembic_version set version_num = '9999'")
+    database.close()
+    service.start(fails=True)
+    assert (service.show("ActiveState"), service.show("ExecMainStatus")) == ("failed", "2")
+    assert service.show("NRestarts") == "0"
+    assert service.show("StatusText").startswith("not started: S-SCHEMA-NEW: The database has schema 9999")
+
+
+def test_a_database_that_is_gone_at_the_start_is_waited_for_and_the_status_says_so(service: Unit) -> None:
+    service.drop("small.csv", SMALL)
+    service.wait_done("small.csv")
+    service.stop()
+    place, aside = service.data / "tradepost.db", service.data / "aside"
+    place.rename(aside)
+    service.machine.run("systemctl", "start", "--no-block", "tradepost")
+    service.machine.wait(lambda: "was here and is gone" in service.show("StatusText"), 60, "the status")
+    assert service.show("ActiveState") == "activating"
+    service.drop("late.csv", SMALL)
+    aside.rename(place)
+    assert set(service.wait_done("late.csv")) == {"small.csv", "late.csv"}
+    assert (service.show("ActiveState"), service.show("NRestarts")) == ("active", "0")
 
 
 def freeze_in_the_middle(service: Unit) -> Ledger:
