@@ -37,6 +37,12 @@ from handlers.drivers.values import amount, markup, micros, stamp, words
 
 _OVERLAP: Final = 120_000_000  # microseconds
 _PAGE: Final = {"Products": 200, "Orders": 300}  # 500 of anything else
+_UNITS: Final = {
+    "kg": 100_000_000,
+    "lb": 45_359_237,
+    "oz": 2_834_952,
+    "g": 100_000,
+}  # in hundred-millionths of a kilogram
 _CANCELLED, _NOT_COMPLETED, _UNPAID = 5, 7, 11
 _STATUS: Final = {
     1: "new",
@@ -81,6 +87,14 @@ class ThreeDCart(Driver):
             default="America/New_York",
         ),
         Field("currency", "Currency of the store's prices.", setting=True, required=False, default="USD"),
+        Field(
+            "weight_unit",
+            "Unit of the store's weights, which it does not tell; without it weights are left as they are.",
+            setting=True,
+            required=False,
+            kind="choice",
+            choices=tuple(_UNITS),
+        ),
     )
     able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE))
     limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 100, Change.PRICE: 100, Change.PRODUCT: 100}
@@ -102,6 +116,7 @@ class ThreeDCart(Driver):
         }
         self._base = settings["api_url"].rstrip("/")
         self._currency = settings["currency"].upper()
+        self._unit = _UNITS.get(settings["weight_unit"])
         try:
             self._zone = ZoneInfo(settings["timezone"])
         except (ZoneInfoNotFoundError, ValueError):
@@ -156,7 +171,9 @@ class ThreeDCart(Driver):
         sent = 0
         try:
             if products:
-                results += self._state("Products", products, [_product(change, offer) for offer in products])
+                results += self._state(
+                    "Products", products, [_product(change, offer, self._unit) for offer in products]
+                )
                 sent += 1
             for catalog, listed in options.items():
                 stated = [_option(change, offer) for offer in listed]
@@ -174,7 +191,7 @@ class ThreeDCart(Driver):
         for catalog in {offer.about["catalog"] for offer in offers if offer.remote_id}:
             if told := self._call("GET", f"Products/{catalog}"):
                 found[catalog] = told[0]
-        same = [offer for offer in offers if offer.remote_id and _stands(found, change, offer)]
+        same = [offer for offer in offers if offer.remote_id and _stands(found, change, offer, self._unit)]
         return Answers(tuple(Result(offer.sku) for offer in same)) if same else NotDone()
 
     def _state(self, path: str, offers: Sequence[Offer], stated: Sequence[object]) -> list[Result]:
@@ -314,11 +331,11 @@ def _listings(product: Mapping[str, Any]) -> Iterator[Listing]:
         yield Listing(sku, f"{catalog}/{code}", {"catalog": catalog, "option": code}, title)
 
 
-def _product(change: Change, offer: Offer) -> dict[str, object]:
+def _product(change: Change, offer: Offer, unit: int | None) -> dict[str, object]:
     """Only what is named is changed there. A list price is the one that is crossed out (RetailPrice)."""
     stated: dict[str, object] = {"CatalogID": int(offer.about["catalog"])}
     if change is Change.PRODUCT:
-        data = _data(offer)
+        data = _data(offer, unit)
         if "Name" in data:
             stated["Name"] = data.pop("Name")
         return {"SKUInfo": stated, **data}
@@ -331,8 +348,8 @@ def _product(change: Change, offer: Offer) -> dict[str, object]:
     return {"SKUInfo": stated}
 
 
-def _data(offer: Offer) -> dict[str, object]:
-    """What is known of the product, by the store's names for it. Its weight is not: the store's unit is not told."""
+def _data(offer: Offer, unit: int | None) -> dict[str, object]:
+    """What is known of the product, by the store's names for it; its weight only if the store's unit is known."""
     product = offer.product
     if product is None:
         return {}
@@ -342,8 +359,14 @@ def _data(offer: Offer) -> dict[str, object]:
         "ManufacturerName": product.brand,
         "MFGID": product.mpn,
         "GTIN": product.gtin,
+        "Weight": None if product.weight is None or unit is None else _weight(product.weight, unit),
     }
     return {name: value for name, value in data.items() if value is not None}
+
+
+def _weight(value: int, unit: int) -> Decimal:
+    """Ten-thousandths of a kilogram in a unit of so many hundred-millionths of one."""
+    return exact((value * _UNITS["kg"] + unit // 2) // unit)
 
 
 def _option(change: Change, offer: Offer) -> dict[str, object]:
@@ -356,7 +379,7 @@ def _option(change: Change, offer: Offer) -> dict[str, object]:
     return stated
 
 
-def _stands(found: Mapping[str, Mapping[str, Any]], change: Change, offer: Offer) -> bool:
+def _stands(found: Mapping[str, Mapping[str, Any]], change: Change, offer: Offer, unit: int | None) -> bool:
     """Whether the product has what the offer states."""
     product = found.get(offer.about["catalog"])
     if product is None:
@@ -369,14 +392,14 @@ def _stands(found: Mapping[str, Mapping[str, Any]], change: Change, offer: Offer
         )
     info = product["SKUInfo"]
     if change is Change.PRODUCT:
-        return all(_same({**product, **info}.get(name), value) for name, value in _data(offer).items())
+        return all(_same({**product, **info}.get(name), value) for name, value in _data(offer, unit).items())
     if change is Change.STOCK:
         return Decimal(info["Stock"]) == offer.quantity and offer.visible in (None, not product.get("Hide"))
     return amount(info["Price"]) == offer.price and offer.list_price in (None, amount(info["RetailPrice"]))
 
 
 def _same(there: object, stated: object) -> bool:
-    if isinstance(stated, int):
+    if isinstance(stated, int | Decimal):
         return isinstance(there, int | Decimal) and there == stated
     return words(there) == words(stated)
 

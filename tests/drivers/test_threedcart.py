@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -176,6 +177,27 @@ def test_variants_have_a_gtin_and_no_texts_and_are_not_hidden(shop: ThreeDCartMa
     option = shop.products[101]["AdvancedOptionList"][0]
     assert (option["AdvancedOptionStock"], option["AdvancedOptionGTIN"]) == (0, "4006381333931")
     assert (shop.title("SHIRT"), shop.visible("SHIRT")) == ("Thing SHIRT", True)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("", "9"), ("kg", "1.25"), ("lb", "2.7558"), ("oz", "44.0925"), ("g", "1250")],
+)
+def test_a_weight_is_stated_in_the_unit_of_the_store_if_that_is_known(
+    shop: ThreeDCartMarket, lines: TestLines, unit: str, expected: str
+) -> None:
+    shop.put_listing("A")
+    shop.products[101]["Weight"] = Decimal(9)
+    (lamp,) = (offer(each, 0) for each in listed(shop, lines).values())
+    stated = msgspec.structs.replace(lamp, product=Product(title="Lamp", weight=12_500))
+    made = driver(shop, lines, weight_unit=unit)
+    told = made.push(Change.PRODUCT, [stated], "key")
+    assert isinstance(told, Answers) and told.results[0].accepted
+    assert shop.products[101]["Weight"] == Decimal(expected)
+    assert isinstance(made.ask(Change.PRODUCT, [stated], "key"), Answers)
+    shop.products[101]["Weight"] = Decimal(3)
+    asked = made.ask(Change.PRODUCT, [stated], "key")
+    assert isinstance(asked, Answers if not unit else NotDone)
 
 
 def test_an_order_that_was_never_completed_is_none(shop: ThreeDCartMarket, lines: TestLines) -> None:
