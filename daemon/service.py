@@ -110,6 +110,9 @@ class Service:
 
     def run(self, *, once: bool = False, is_done: Callable[[], bool] | None = None) -> int:
         """Work until a signal (or, `once`, until all that is there is handled). Returns the exit code."""
+        if once and self.hindrances.lasting():  # told already: only a daemon that goes on can wait for its end
+            self._leave()
+            return 1
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda given, _frame: self.signals.add(given))  # nothing else is safe in a handler
         self.wanted.watch_signals()
@@ -283,6 +286,9 @@ class Service:
         self._try(lambda: self.history.turn(rest=False))
         self._try(lambda: self.poller.stop(last=once and self.taking))  # the history as it is at last
         self._try(lambda: self.store.recover([self.instance.id]))
+        self._leave()
+        logger.info("stopped")
+
+    def _leave(self) -> None:
         self.store.close()
         self.instance.leave()
-        logger.info("stopped")

@@ -121,7 +121,7 @@ def test_a_database_of_another_version_is_refused_with_the_sentence_that_helps(t
     database.commit()
     database.close()
     said = command(config, "run", "--once")
-    assert said.returncode == 1
+    assert said.returncode == 2
     assert "does not know" in said.stderr
     assert "Traceback" not in said.stderr
 
