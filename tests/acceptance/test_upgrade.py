@@ -22,7 +22,7 @@ from tests.factories import read_csv
 from tests.reliability.daemons import write_config
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = {"v0.1.0": "0001", "v0.2.0": "0006"}  # by the release that had it
+SCHEMAS = {"v0.1.0": "0001", "v0.2.0": "0006", "v0.3.0": "0011"}  # by the release that had it
 
 
 def call(config: Path, *words: str, program: Path = ROOT) -> subprocess.CompletedProcess[str]:

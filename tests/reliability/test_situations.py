@@ -123,8 +123,9 @@ def test_a_data_dir_that_becomes_read_only_under_the_daemon_takes_nothing_and_go
     ledger.drop("acme", ROWS)
     wait_until(lambda: count_open(config) == 1, 30, "the claim")
     subprocess.run(["mount", "-o", "remount,abort", str(failing)], check=True)  # as after an error of the disk
-    ledger.drop("nordwind", 20)
     wait_until(lambda: '"ERROR"' in read_log(config) or daemon.process.poll() is not None, 60, "the sentence")
+    ledger.drop("nordwind", 20)
+    time.sleep(2)  # long enough to take it: that nothing happens shows nowhere
     assert list_inbox(tmp_path, "nordwind")
     if daemon.process.poll() is None:
         daemon.kill()
