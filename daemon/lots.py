@@ -37,20 +37,15 @@ class Stretch:
     """Rows of which lots are a part."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._frame = as_frame(table.drop_columns(["_digest"]))  # texts are not copied when rows are taken from it
+        self._table = table.drop_columns(["_digest"])
 
     def rows(self, at: pl.Series) -> pl.DataFrame:
         """The rows at these places, in this order, as sent."""
-        if not len(at):
-            return self._frame.clear()
-        low, high = _span(at)
-        if high - low == len(at) and at.is_sorted():
-            return self._frame[low:high]
-        return self._frame[at]
+        return as_frame(_rows(self._table, at))
 
     def close(self) -> None:
         """Nobody looks at its rows any more: whoever still has a lot of it keeps no memory by that."""
-        self._frame = self._frame.clear()
+        self._table = self._table.slice(0, 0)
 
 
 class Lots:
