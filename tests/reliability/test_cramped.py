@@ -2,11 +2,8 @@
 
 import gzip
 import json
-import os
-import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl  # type: ignore[import-untyped]
@@ -15,6 +12,7 @@ import pytest
 from daemon import child, parts
 from daemon.messages import Block, Check, Checked, Full, Limits, Read, Render, Rendered, Rules, Spooled
 from tests.daemon.test_spool import Sink
+from tests.reliability.disks import mount
 
 ROWS = 9_000
 LINES = [(f"K{number:06}", f"A lamp, the {number * 7919 % ROWS}th", "x" if number % 9 == 0 else "1.50")
@@ -51,19 +49,6 @@ FORMATS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@contextmanager
-def disk(place: Path, kib: int) -> Iterator[None]:
-    """A file system with that much room."""
-    place.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("a small file system can only be mounted by root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_disk_with_too_little_room_is_never_called_our_fault(suffix: str, tmp_path: Path) -> None:
     catalogs, rules, place = parts.catalogs(), Rules(), tmp_path / "small"
@@ -77,7 +62,7 @@ def test_a_disk_with_too_little_room_is_never_called_our_fault(suffix: str, tmp_
         return isinstance(reply, done)
 
     for kib in [*range(16, 2_000, 124), 4_000]:
-        with disk(place, kib):
+        with mount(place, kib):
             spool, sink = str(place / "spool"), Sink()
             read = Read(bytes(source), suffix, spool, rules, Limits())
             if not told("read", child.answer(read, catalogs, sink), Spooled):

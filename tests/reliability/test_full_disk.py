@@ -1,26 +1,20 @@
 """A disk that fills up in the middle of an import: old or new state, and recovery by itself when there is room."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.reliability.daemons import Daemon, count_done, count_open, wait_until, write_config
+from tests.reliability.disks import mount
 from tests.reliability.ledger import Ledger
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 MB of its own."""
-    place = tmp_path / "small"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("a file system of 64 MB can only be mounted by root")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with mount(tmp_path / "small") as place:
+        yield place
 
 
 def test_a_disk_that_fills_stops_the_work_and_room_starts_it_again(small_disk: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.daemons import count_done, count_open, wait_until, write_config
+from tests.reliability.disks import mount
 from tests.reliability.ledger import Ledger
 from tests.reliability.manager import Manager, Start
 from tests.reliability.test_starts import read_log, set_revision
@@ -22,13 +23,8 @@ OWNER = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")  # an ow
 @pytest.fixture
 def drops(tmp_path: Path) -> Iterator[Path]:
     """`drop_root` on a file system of 64 MB of its own."""
-    place = tmp_path / "drop"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("a file system of 64 MB can only be mounted by root")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with mount(tmp_path / "drop") as place:
+        yield place
 
 
 def list_inbox(root: Path, account: str = "acme") -> list[str]:
