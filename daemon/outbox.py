@@ -45,10 +45,9 @@ class Outbox:
         """
         self.owing.clear()
         try:
-            while finished := self.store.finished():
-                self._publish(finished)
-                if self.owing.is_set():
-                    return
+            hindered: set[str] = set()
+            while finished := self.store.finished(without=hindered):
+                hindered |= self._publish(finished)
             self._post()
         except Surroundings:
             self.owing.set()
@@ -71,24 +70,26 @@ class Outbox:
             self.owing.set()
 
     def _post(self) -> None:
+        hindered: set[str] = set()
         with self._posting:
-            while some := self.store.connections.postings():
+            while some := self.store.connections.postings(without=hindered):
                 done: list[Posting] = []
                 due: list[NewDelivery] = []
-                for name in sorted({each.account for each in some} & self.accounts.keys()):
+                hindered |= {each.account for each in some} - self.accounts.keys()  # theirs waits until they come back
+                for name in sorted({each.account for each in some} - hindered):
                     own = [each for each in some if each.account == name]
                     try:
                         due += self._post_account(self.accounts[name], own)
                     except Surroundings as fault:
                         self._hindrances.note(name, _ORDERS, fault)
                         self.owing.set()
+                        hindered.add(name)
                     else:
                         self._hindrances.clear(name, _ORDERS)
                         done += own
-                if not done:
-                    return
-                self.store.connections.posted(done, due)
-                self.copies.tell({each.endpoint for each in due})
+                if done:
+                    self.store.connections.posted(done, due)
+                    self.copies.tell({each.endpoint for each in due})
 
     def _post_account(self, account: Account, postings: Sequence[Posting]) -> list[NewDelivery]:
         """Like `_publish_account`."""
@@ -100,17 +101,19 @@ class Outbox:
                 batch.write_view(each.path, [each.content])
         return due
 
-    def _publish(self, finished: Sequence[Finished]) -> None:
-        """Account by account: one whose folders cannot be used stops no other."""
+    def _publish(self, finished: Sequence[Finished]) -> set[str]:
+        """Account by account: one whose folders cannot be used stops no other. Returns their names."""
         done: list[Finished] = []
         due: list[NewDelivery] = []
-        for name in sorted({each.account for each in finished} & self.accounts.keys()):
+        hindered = {each.account for each in finished} - self.accounts.keys()
+        for name in sorted({each.account for each in finished} - hindered):
             own = [each for each in finished if each.account == name]
             try:
                 due += self._publish_account(self.accounts[name], own)
             except Surroundings as fault:
                 self._hindrances.note(name, _ANSWERS, fault)
                 self.owing.set()
+                hindered.add(name)
             else:
                 self._hindrances.clear(name, _ANSWERS)
                 done += own
@@ -118,6 +121,7 @@ class Outbox:
             self.store.finish(done, due)
             self.copies.tell({each.endpoint for each in due})
             self.wake()
+        return hindered
 
     def _publish_account(self, account: Account, finished: Sequence[Finished]) -> list[NewDelivery]:
         """Its folders are synced once for all that goes there; returns what endpoints are due of it."""

@@ -3,7 +3,7 @@
 SQLite and PostgreSQL differ only in `sqlite.py`, `postgres.py`, `items.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -215,7 +215,7 @@ class Store(Holds, Shown, Stock):
         own = list(self._own.values())
         with self.database.read() as connection:
             waiting = processes.find_open(connection, own)
-            owing = {each.account for each in uploads.list_finished(connection, own, None)}
+            owing = uploads.find_owing(connection, own)
         return owing | {name for name, number in self._own.items() if number in waiting}
 
     # -- uploads, answers, views -----------------------------------------------------------------------------------
@@ -235,10 +235,11 @@ class Store(Holds, Shown, Stock):
         with self.database.read() as connection:
             return uploads.read_counts(connection, upload_id)
 
-    def finished(self, ids: Sequence[str] | None = None) -> list[Finished]:
-        """Settled uploads whose answers are to be published and whose files are to be archived."""
+    def finished(self, ids: Sequence[str] | None = None, *, without: Collection[str] = ()) -> list[Finished]:
+        """Some settled uploads, not of the accounts `without`: answers are to be published, files to be archived."""
+        own = [number for name, number in self._own.items() if name not in without]
         with self.database.read() as connection:
-            return uploads.list_finished(connection, list(self._own.values()), ids)
+            return uploads.list_finished(connection, own, ids)
 
     def finish(self, finished: Sequence[Finished], due: Sequence[NewDelivery] = ()) -> None:
         """These are published and archived: their history lines get `done`, and what endpoints are due is noted."""

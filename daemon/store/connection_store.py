@@ -1,6 +1,6 @@
 """The named transactions of connections: what is due, what a sync writes under its fence, what waits for an outbox."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection
@@ -112,9 +112,9 @@ class ConnectionStore:
         """Run `work` in a transaction of its own: how a sync ended."""
         return self._database.write(work)
 
-    def postings(self) -> list[Posting]:
-        """Files of our accounts that are to be published."""
-        return self.read(lambda c: postings.list_some(c, self._own()))
+    def postings(self, *, without: Collection[str] = ()) -> list[Posting]:
+        """Some files of our accounts, but not of those `without`, that are to be published."""
+        return self.read(lambda c: postings.list_some(c, self._own(), without))
 
     def posted(self, published: Sequence[Posting], due: Sequence[NewDelivery]) -> None:
         """These are in their outbox for good, and endpoints are due copies."""

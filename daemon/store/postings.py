@@ -1,6 +1,6 @@
 """Files for outboxes that no upload answers with: kept whole until they are published."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
@@ -22,12 +22,15 @@ def put(connection: Connection, account_id: int, path: str, content: bytes) -> N
     connection.execute(insert(posting), {"account_id": account_id, "path": path, "content": content})
 
 
-def list_some(connection: Connection, own: Sequence[int], limit: int = 20) -> list[Posting]:
-    """Some that are not published yet, those of one account in the order of their paths."""
+def list_some(connection: Connection, own: Sequence[int], without: Collection[str], limit: int = 20) -> list[Posting]:
+    """Some that are not published yet, those of one account in the order of their paths.
+
+    `without`: names of accounts of which none is wanted.
+    """
     query = (
         select(account.c.name, posting.c.path, posting.c.content)
         .join(account, account.c.id == posting.c.account_id)
-        .where(posting.c.account_id.in_(own))
+        .where(posting.c.account_id.in_(own), account.c.name.not_in(list(without)))
         .order_by(posting.c.account_id, posting.c.path)
         .limit(limit)
     )

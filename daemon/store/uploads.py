@@ -89,6 +89,18 @@ def list_finished(
     ]
 
 
+def find_owing(connection: Connection, own: Sequence[int]) -> set[str]:
+    """Those of these accounts that have uploads as `list_finished` tells them."""
+    query = (
+        select(account.c.name)
+        .join(upload, upload.c.account_id == account.c.id)
+        .join(process, process.c.id == upload.c.id)
+        .where(upload.c.state != "done", process.c.state == "done", account.c.id.in_(own))
+        .distinct()
+    )
+    return set(connection.scalars(query))
+
+
 def finish(connection: Connection, finished: Sequence[Finished], now: int) -> None:
     """Published and archived: the history line gets `done`. A second time it changes nothing."""
     if not finished:
