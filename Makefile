@@ -20,7 +20,7 @@ help: ## say what there is
 	@touch $@
 
 test: .venv/ready ## set everything up and run the tests, TOGETHER=3 files at once
-	$(BIN)/pytest -n $(TOGETHER) --dist loadfile --ignore tests/systemd
+	$(BIN)/pytest -n $(TOGETHER) --dist loadfile --no-loadscope-reorder --ignore tests/systemd
 	$(BIN)/pytest tests/systemd
 
 lint: .venv/ready ## lint, format, types

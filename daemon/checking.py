@@ -20,8 +20,8 @@ from daemon.tongues import Found, Tongues
 _AHEAD = 3  # blocks that wait for the store: more would only fill the disk
 _LOT_BYTES = 16 << 20  # of records as sent: wide records make smaller blocks
 WARNINGS = 10_000  # of a file are told, the others are counted
-_PIECE = 10_000  # rows that go through the rules at once
-_PIECE_BYTES = 4 << 20  # or fewer, where they are wide
+_PIECE = 20_000  # rows that go through the rules at once
+_PIECE_BYTES = 8 << 20  # or fewer, where they are wide
 _SKU = 128  # characters that one may have
 _DOUBLED = "R-DOUBLED-SKU"
 _ZEROS = "R-ZEROS-LOST"

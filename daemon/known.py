@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import adbc_driver_sqlite.dbapi as sqlite
 import polars as pl
@@ -12,7 +13,7 @@ from daemon.spool import as_frame
 
 _SCHEMA = {"sku": pl.String, "digest": pl.Int64}
 _NONE = pl.DataFrame(schema=_SCHEMA)
-_ROWS = 16_384
+_ROWS = 65_536  # read at once, while those before are looked at
 
 
 class Known:
@@ -23,7 +24,7 @@ class Known:
             frame = pl.DataFrame({"sku": list(known), "digest": list(known.values())}, schema=_SCHEMA)
             self._frames = iter([frame.sort("sku")] if known else [])
         else:
-            self._frames = read_pairs(known, kind)
+            self._frames = _ahead(read_pairs(known, kind))
         self._next = _NONE
         self._found = _NONE
 
@@ -70,6 +71,15 @@ class Known:
 def read_pairs(path: str, kind: str) -> Iterator[pl.DataFrame]:
     """The rows of an export in their order: columns sku, digest. Raises OSError and the driver's Error."""
     return _rows(path) if kind == "sqlite" else _lines(path)
+
+
+def _ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same frames, the next one read while somebody looks at the last."""
+    with ThreadPoolExecutor(1) as beside:
+        following = beside.submit(next, frames, None)
+        while (frame := following.result()) is not None:
+            following = beside.submit(next, frames, None)
+            yield frame
 
 
 def _joined(pieces: list[pl.DataFrame]) -> pl.DataFrame:

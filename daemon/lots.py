@@ -117,7 +117,10 @@ def _span(at: pl.Series) -> tuple[int, int]:
 
 
 def _rows(table: pa.Table, at: pl.Series) -> pa.Table:
-    """Batch by batch, and then in order: Arrow's own `take` would copy the whole table first."""
+    """Batch by batch, and then in order: Arrow's own `take` would copy the whole table first.
+
+    Of a batch, which is in key order itself, the rows of a lot mostly follow each other.
+    """
     if not len(at):
         return table.slice(0, 0)
     low, high = _span(at)
@@ -132,7 +135,9 @@ def _rows(table: pa.Table, at: pl.Series) -> pa.Table:
         batches, ends, places.search_sorted(pl.Series(ends), side="left").to_list(), strict=True
     ):
         if cut > done:
-            taken.append(batch.take((places[done:cut] - (end - batch.num_rows)).to_arrow()))
+            here = places[done:cut] - (end - batch.num_rows)
+            low, high = _span(here)
+            taken.append(batch.slice(low, len(here)) if high - low == len(here) else batch.take(here.to_arrow()))
             done = cut
     whole = pa.concat_batches(taken)
     taken.clear()

@@ -16,6 +16,19 @@ settings.register_profile("ours", deadline=None)  # no test asserts a time
 settings.load_profile("ours")
 
 
+# files with tests that take a minute and more: they begin first, else they stand alone at the end
+LONG = ("reliability/test_sync_kill", "canary/", "reliability/test_sftp.", "reliability/", "acceptance/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+
+    def place(item: pytest.Item) -> int:
+        return next((number for number, part in enumerate(LONG) if item.nodeid.startswith(f"tests/{part}")), len(LONG))
+
+    items.sort(key=place)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """A clock that the test moves."""

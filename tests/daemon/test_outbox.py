@@ -40,7 +40,9 @@ def put_file(store: Store, account: int, number: int) -> None:
     store.database.write(lambda c: postings.put(c, account, f"orders/{number:04}.csv", b"order\n"))
 
 
-def test_uploads_of_an_account_that_is_away_wait_and_those_of_others_are_published(store: Store, outbox: Outbox) -> None:
+def test_uploads_of_an_account_that_is_away_wait_and_those_of_others_are_published(
+    store: Store, outbox: Outbox
+) -> None:
     many = 600  # more than are read at a time
     store.admit([make_process(number) for number in range(many)])
     store.admit([make_process(number, "nordwind") for number in (many, many + 1)])
