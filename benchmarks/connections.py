@@ -75,7 +75,7 @@ def compare(store: Store, connection_id: str) -> tuple[int, int, float]:
     look = partial(listings.list_in_hand, link=link, limit=PAGE, texts=False)
     while page := store.connections.read(partial(look, after=after)):
         differ += sum(len(list(offering.make(candidate))) for candidate in page)
-        seen, after = seen + len(page), page[-1].listing.sku
+        seen, after = seen + len(page), page[-1].sku
     return seen, differ, time.perf_counter() - began
 
 

@@ -11,11 +11,12 @@ import polars as pl
 
 TABLES = ("new", "known", "gone")
 FILES = (*TABLES, "texts", "missing", "named")
-_FEW = 1_000  # rows: to find out what they share would take longer than to write it
+_FEW = 1_000  # rows: to prepare for more, or to find out what they share, would take longer than to write them
 _PRAGMAS = (
     "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
     "synchronous = OFF",
-    "locking_mode = EXCLUSIVE",
+)
+_OF_MANY = (
     "page_size = 32768",
     "cache_size = -65536",  # KiB: a block is written once, at its end
 )
@@ -84,7 +85,8 @@ def _sqlite(path: str, tables: dict[str, pl.DataFrame]) -> None:
     try:
         with _desk().cursor() as cursor:
             cursor.execute(f"ATTACH '{quoted}' AS block")
-            for pragma in _PRAGMAS:
+            many = sum(map(len, tables.values())) >= _FEW
+            for pragma in (*_PRAGMAS, *_OF_MANY) if many else _PRAGMAS:
                 cursor.execute(f"PRAGMA block.{pragma}")
             cursor.execute("BEGIN")
             for name, table in tables.items():
@@ -100,7 +102,10 @@ def _sqlite(path: str, tables: dict[str, pl.DataFrame]) -> None:
 @cache
 def _desk() -> sqlite.Connection:
     """A connection without a file: to open one for every block would take longer than to write a small one."""
-    return sqlite.connect(":memory:", autocommit=True)
+    connection = sqlite.connect(":memory:", autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA locking_mode = EXCLUSIVE")  # of all that will be attached
+    return connection
 
 
 def _csv(path: str, tables: dict[str, pl.DataFrame]) -> None:

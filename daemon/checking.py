@@ -216,6 +216,8 @@ class _Checking:
         # piece by piece: what the rules need beside the rows is several times their size
         ends = [(start, start + self._rows) for start in range(0, len(changed), self._rows)]
         pieces = [self._piece(sent[start:end], changed[start:end]) for start, end in ends]
+        if len(pieces) == 1:
+            return pieces[0]
         return pl.concat([rows for rows, _ in pieces]), pl.concat([faults for _, faults in pieces])
 
     def _piece(self, sent: pl.DataFrame, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

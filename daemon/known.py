@@ -20,9 +20,11 @@ class Known:
     """A dict, or a file in byte order of the sku: SQLite (table `known`) or CSV without a header."""
 
     def __init__(self, known: dict[str, int | None] | str, kind: str) -> None:
-        if isinstance(known, dict):
+        if not known:
+            self._frames: Iterator[pl.DataFrame] = iter(())
+        elif isinstance(known, dict):
             frame = pl.DataFrame({"sku": list(known), "digest": list(known.values())}, schema=_SCHEMA)
-            self._frames = iter([frame.sort("sku")] if known else [])
+            self._frames = iter([frame.sort("sku")])
         else:
             self._frames = _ahead(read_pairs(known, kind))
         self._next = _NONE

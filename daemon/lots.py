@@ -15,6 +15,7 @@ _AHEAD = 3  # lots in a stretch: the rest of a stretch is handled twice, so it s
 _AHEAD_WIDE = 1  # but wide records are much memory
 _KEPT = 10_000  # warnings of a file that are told; the others are only counted
 _NARROW = ["_key", "_line", "_digest"]
+_NONE_LOST = pl.DataFrame(schema={"_line": pl.UInt32, "_ordinal": pl.Int64})
 _NOBODY = pl.DataFrame(schema={"_line": pl.UInt32, "detail": pl.String})
 
 
@@ -58,7 +59,7 @@ class Lots:
         self._size = size
         self._kept = 0
         self._done = 0  # keys in finished lots
-        self._overruled = pl.DataFrame(schema={"_line": pl.UInt32, "_ordinal": pl.Int64})
+        self._overruled = _NONE_LOST
 
     def __iter__(self) -> Iterator[Lot]:
         tail: tuple[pa.Table, pl.Series] | None = None

@@ -12,6 +12,8 @@ from daemon.records import Catalogs
 from daemon.spool import Manifest
 
 _TEXTS = {"sku": pl.String, "language": pl.String, "texts": pl.String}
+_NO_TEXTS = pl.DataFrame(schema=_TEXTS)
+_NO_FAULTS = pl.DataFrame(schema=FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class Found:
     ones fill no text."""
 
     rows: int = 0
-    texts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_TEXTS))
-    faults: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FAULTS))
+    texts: pl.DataFrame = field(default_factory=lambda: _NO_TEXTS)
+    faults: pl.DataFrame = field(default_factory=lambda: _NO_FAULTS)
     silent: int = 0
 
 

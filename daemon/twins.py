@@ -1,5 +1,6 @@
 """Skus that nobody knows, and known ones that differ from them by leading zeros only."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 import polars as pl
@@ -15,7 +16,7 @@ def find(keys: pl.Series, known: pl.Series, zeros: bool, ask: Callable[[list[str
     if not zeros:  # where nobody has such skus, this costs two looks
         if keys[-1] < "0" or keys[0] >= "1":
             return {}
-        first, end = (int(keys.search_sorted(sign)) for sign in ("0", "1"))
+        first, end = (bisect_left(keys, sign) for sign in ("0", "1"))
         keys, known = keys[first:end], known[first:end]
     if keys.is_empty() or known.all():
         return {}

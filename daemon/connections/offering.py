@@ -39,12 +39,14 @@ class Offering:
             found: Offer | Result
             if change is Change.PRODUCT:
                 offer = msgspec.structs.replace(offer, product=_product(item, extra))
-            if candidate.listing.ambiguous:
+            if candidate.ambiguous:
                 found = refused(offer.sku, "D-SKU-AMBIGUOUS", value=offer.sku)
             else:
                 found = fit(change, offer, self._link.seller)
-            if isinstance(found, Result) or candidate.pushed.get(name) != value_of(change, found):
+            if isinstance(found, Result):
                 yield change, found
+            elif candidate.pushed.get(name) != value_of(change, found):
+                yield change, msgspec.structs.replace(found, about=msgspec.json.decode(candidate.about))
 
     def _is_gone(self, item: Mapping[str, Any]) -> bool:
         """Whether the item is no longer to be had there."""
@@ -55,15 +57,14 @@ class Offering:
         return away or item["withdrawn"] is not None or item["deleted_at"] is not None
 
     def _offer(self, candidate: Candidate, extra: Mapping[str, Any], *, gone: bool) -> Offer:
-        """All that the item states, without its texts."""
-        item, there = candidate.item, candidate.listing
+        """All that the item states, without its texts and what the driver knows of the listing."""
+        item = candidate.item
         quantity = _own(extra, "quantity", self._link.name, item["quantity"])
         stated = 0 if gone else None if quantity is None else max(0, quantity - self._buffer)
         return Offer(
-            sku=there.sku,
+            sku=candidate.sku,
             version=item["version"],
-            remote_id=there.remote_id,
-            about=there.about,
+            remote_id=candidate.remote_id,
             quantity=stated,
             price=_own(extra, "price", self._link.name, item["price"]),
             list_price=item["list_price"],

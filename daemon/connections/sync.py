@@ -115,13 +115,13 @@ class Syncs:
         after = ""
         while page := fence.read(partial(listings.list_in_hand, link=link, after=after, limit=PAGE, texts=texts)):
             self._offer(link, fence, pushing, offering, page)
-            after = page[-1].listing.sku
+            after = page[-1].sku
         place = (link.offers_version, "\U0010ffff")
         while page := fence.read(
             partial(listings.list_changed, link=link, after=place, upto=upto, limit=PAGE, texts=texts)
         ):
             self._offer(link, fence, pushing, offering, page)
-            place = (page[-1].touched, page[-1].listing.sku)
+            place = (page[-1].touched, page[-1].sku)
         pushing.flush()
         while fence.step(lambda c: listings.end(c, link)):
             pass
@@ -134,8 +134,8 @@ class Syncs:
         refused: list[tuple[Change, Result, int]] = []
         for candidate in page:
             for change, found in offering.make(candidate):
-                if (change, candidate.listing.sku) in pushing.busy:
-                    later.append(candidate.listing.sku)
+                if (change, candidate.sku) in pushing.busy:
+                    later.append(candidate.sku)
                 elif isinstance(found, Result):
                     refused.append((change, found, candidate.item["version"]))
                 else:

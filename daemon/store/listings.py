@@ -48,7 +48,10 @@ _decode = msgspec.json.Decoder().decode
 class Candidate(NamedTuple):
     """A listing with the item of its sku."""
 
-    listing: Listing
+    sku: str
+    remote_id: str
+    about: str  # the driver's own, as JSON: it is read where something is sent
+    ambiguous: bool
     item: Mapping[str, Any]
     pushed: Mapping[str, str]  # what was accepted last, by change
     refused: Mapping[str, Mapping[str, Any]]  # what is refused, by change: version, code, message, at
@@ -240,11 +243,10 @@ def _candidates(result: CursorResult[Any]) -> list[Candidate]:
     """The rows as they are looked at; a hundred thousand of them are nothing unusual."""
     names = list(result.keys())
     candidates = []
-    for row in result:
+    for row in result.all():
         found = dict(zip(names, row, strict=True))
-        about = _decode(found["its_about"])
-        there = Listing(found["sku"], found["its_remote_id"], about, ambiguous=bool(found["its_ambiguous"]))
-        pushed, refused = _decode(found["its_pushed"]), _decode(found["its_refused"] or "{}")
+        there = (found["sku"], found["its_remote_id"], found["its_about"], bool(found["its_ambiguous"]))
+        refused = _decode(found["its_refused"]) if found["its_refused"] else {}
         seen = (found["its_spent"], found["stated"], found["touched"] or 0)
-        candidates.append(Candidate(there, found, pushed, refused, *seen))
+        candidates.append(Candidate(*there, found, _decode(found["its_pushed"]), refused, *seen))
     return candidates
