@@ -11,6 +11,7 @@ from typing import TypeVar
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
+from daemon import garbage
 from daemon.accounts import Account, open_accounts
 from daemon.care import Care
 from daemon.children import Children
@@ -125,6 +126,7 @@ class Service:
         self.watch.start()
         if self.taking:
             self.poller.start(alone=self._is_alone())
+        garbage.spare()
         self.history.start()
         self.staff.start()
         if not once:
