@@ -64,8 +64,9 @@ under-fire: .venv/ready ## send COUNT=1000 pushes of each driver while a fifth o
 generated: .venv/ready ## send COUNT=1000 generated files of each format, and count the answers (SEED=1 repeats)
 	@$(BIN)/python -m tests.hostile.generated --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
-generated-commands: .venv/ready ## send COUNT=1000 generated commands in files of each format, and count the answers (SEED=1 repeats)
+generated-commands: .venv/ready ## send COUNT=1000 generated commands through the functions, drop as many at a daemon, count the answers
 	@$(BIN)/python -m tests.hostile.commands --count $(COUNT) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.hostile.dropped_commands --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 docs: .venv/ready ## write docs/codes.md anew from the tables of codes, and the README's tables of drivers
 	@$(BIN)/python -m tests.codes_page > docs/codes.new && mv docs/codes.new docs/codes.md

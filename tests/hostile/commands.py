@@ -155,6 +155,13 @@ def _yaml(sender: Sender) -> bytes:
 FORMATS = {"csv": _csv, "xlsx": _xlsx, "json": _json, "yaml": _yaml}
 
 
+def make(form: str, seed: int, credentials: dict[str, str]) -> bytes:
+    """The file of a seed; one of eight has been damaged on its way."""
+    sender = Sender(seed, credentials)
+    content = FORMATS[form](sender)
+    return content if sender.chance.randrange(8) else spoil(sender.chance, content)
+
+
 class Mill:
     """An account with a marketplace at hand, whose command files are read, done and answered."""
 
@@ -167,10 +174,7 @@ class Mill:
         self.count = 0
 
     def make(self, form: str, seed: int) -> bytes:
-        """The file of a seed; one of eight has been damaged on its way."""
-        sender = Sender(seed, self.market.credentials())
-        content = FORMATS[form](sender)
-        return content if sender.chance.randrange(8) else spoil(sender.chance, content)
+        return make(form, seed, self.market.credentials())
 
     def finish(self, name: str, content: bytes) -> Counter[str]:
         """Read a file as a child does, do all its rows, and what they begin; how often each answer came.
