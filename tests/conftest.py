@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from daemon.store import Store, open_store
 from tests.clock import FakeClock
+from tests.reliability.daemons import kill_left
 
 settings.register_profile("ours", deadline=None)  # no test asserts a time
 settings.load_profile("ours")
@@ -27,6 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, part in enumerate(LONG) if item.nodeid.startswith(f"tests/{part}")), len(LONG))
 
     items.sort(key=place)
+
+
+def pytest_sessionfinish() -> None:
+    """A test that failed leaves nothing that runs."""
+    kill_left()
 
 
 @pytest.fixture

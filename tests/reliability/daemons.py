@@ -35,6 +35,17 @@ def write_config(
     return path
 
 
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def kill_left() -> None:
+    """End the daemons that tests have left behind where they failed."""
+    for process in _started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 class Daemon:
     """One `tradepost run`."""
 
@@ -44,6 +55,7 @@ class Daemon:
         self._begin = self.log.tell()
         command = [*wrapped, sys.executable, "-m", "daemon.cli", "--config", str(config), "run", *arguments]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=Path(__file__).parents[2])
+        _started.append(self.process)
 
     def is_ready(self) -> bool:
         """Whether it has said so in its log, or has ended."""
