@@ -186,15 +186,15 @@ def _messages(catalogs: Catalogs, faults: pl.DataFrame) -> pl.Series:
 
 
 def _picked(batches: Iterator[pa.RecordBatch], lines: pa.Array, products: pa.Array | None) -> pl.DataFrame:
-    """The records on these lines or of these products: mostly few, so they are picked before anything is made of
-    them."""
-    picked = []
-    for batch in batches:
-        wanted = pa.compute.is_in(batch.column("_line"), value_set=lines)
-        if products is not None:
-            wanted = pa.compute.or_(wanted, pa.compute.is_in(batch.column("_product"), value_set=products))
-        picked.append(batch.filter(wanted))
-    return spool.as_frame(pa.Table.from_batches(picked))
+    """The records on these lines or of these products: mostly few, so they are picked before anything is made of them.
+
+    All of a run at once: few rows kept from each batch would stand in the way of the next batch in memory.
+    """
+    run = pa.Table.from_batches(batches)
+    wanted = pa.compute.is_in(run.column("_line"), value_set=lines)
+    if products is not None:
+        wanted = pa.compute.or_(wanted, pa.compute.is_in(run.column("_product"), value_set=products))
+    return spool.as_frame(run.filter(wanted))
 
 
 def _large(held: list[tuple[pl.DataFrame, pl.DataFrame]]) -> bool:
