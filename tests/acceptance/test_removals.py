@@ -179,10 +179,21 @@ def test_a_newer_replace_discards_a_hold_and_so_does_a_discard(site: Account) ->
     assert (code, "C-NO-UPLOAD" in said) == (1, True)
 
 
+def retried(site: Account, upload: str) -> dict[str, str]:
+    """The line of its retry, once it is done: the view is drawn a moment after the command has its answer."""
+
+    def find() -> list[dict[str, str]]:
+        return [line for line in site.history() if line["via"] == f"retry:{upload}" and line["state"] == "done"]
+
+    wait_until(lambda: bool(find()), 30, "the line of the retry")
+    (line,) = find()
+    return line
+
+
 def test_a_retry_reads_the_archived_file_as_a_new_upload_and_always_runs(site: Account) -> None:
     first = site.handle("all.csv", catalog(names(0, 3)))
     assert site.do("upload.retry", first["upload_id"])[0] == 0
-    (line,) = [each for each in site.history() if each["via"] == f"retry:{first['upload_id']}"]
+    line = retried(site, first["upload_id"])
     assert (line["file_name"], line["outcome"], counted(line)) == ("all.csv", "ok", {"unchanged": 3})
     assert line["sha256"] == first["sha256"]
     assert site.do("upload.retry", line["upload_id"])[0] == 0
