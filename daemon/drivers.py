@@ -38,7 +38,7 @@ class Able(StrEnum):
     STOCK = "stock"
     PRICE = "price"
     PRODUCT = "product"
-    CREATE = "create"  # a push of PRODUCT may list what is not there yet
+    CREATE = "create"  # a push of PRODUCT may list what is not there yet; kept for that: no such offer is sent so far
     HIDE = "hide"  # a push of STOCK obeys `Offer.visible`
     LATER = "later"  # a push may be answered by a ticket
 

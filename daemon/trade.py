@@ -52,7 +52,7 @@ class Offer(msgspec.Struct, frozen=True):
 
     sku: str
     version: int  # of the item: what was sent last is told apart by it
-    remote_id: str = ""  # of the listing; blank: not listed there yet (only sent where the driver can CREATE)
+    remote_id: str = ""  # of the listing; blank is kept for what is not listed there yet (`Able.CREATE`)
     about: dict[str, str] = {}  # of the listing, as the driver told it
     quantity: int | None = None
     price: int | None = None  # None where the item has none: such an offer is never sent as PRICE

@@ -20,6 +20,7 @@ _FREE = 16 << 20  # bytes that any file may become, however small it is
 _PARTS = 10_000
 _DIRECTORY = 4 << 20  # bytes
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for any amount of memory
+# what zipfile and zlib raise of files that are damaged, or made to do harm
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError, RuntimeError)
 
 
