@@ -108,7 +108,8 @@ _TABLE = (
     Code(
         "H-UNKNOWN-COLUMN",
         WARNING,
-        "We do not know these columns and keep them as attributes: {field}. Correct a name that is only misspelt.",
+        "We do not know these columns and keep them as attributes: {field}. Correct a name that is misspelt, or in "
+        "another language, such as Titel for title; or say by catalog.mapping what the columns mean.",
         "The header holds names that are no columns of ours.",
         "Nothing, if they are meant as attributes; else correct the names.",
     ),
@@ -150,7 +151,8 @@ _TABLE = (
     Code(
         "R-UNKNOWN-SKU",
         ERROR,
-        "We have no item “{value}”, and the file has no titles to create it with; correct the sku, or send a title.",
+        "We have no item “{value}”, and the file has no column title to create it with; correct the sku, "
+        "or send a title.",
         "A file without the column title names an item that does not exist.",
         "Correct the sku, or create the item with a file that has a title column.",
     ),
