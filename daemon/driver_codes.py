@@ -124,6 +124,13 @@ DRIVER_CODES: tuple[Code, ...] = (
         "Give the listing this sku there; it is found at the next sync.",
     ),
     Code(
+        "D-INCOMPLETE",
+        "error",
+        "The item is not listed there yet, and cannot be: it has no {detail}.",
+        "The connection has create_listings, and the marketplace lists no item without what the message names.",
+        "State what is missing, in a file with this column; the item is listed then.",
+    ),
+    Code(
         "D-SKU-AMBIGUOUS",
         "error",
         "More than one listing has the sku {value}: we change none of them.",

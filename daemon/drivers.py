@@ -38,7 +38,7 @@ class Able(StrEnum):
     STOCK = "stock"
     PRICE = "price"
     PRODUCT = "product"
-    CREATE = "create"  # a push of PRODUCT may list what is not there yet; kept for that: no such offer is sent so far
+    CREATE = "create"  # lists what is not listed there yet
     HIDE = "hide"  # a push of STOCK obeys `Offer.visible`
     LATER = "later"  # a push may be answered by a ticket
 
@@ -247,6 +247,7 @@ _NEEDED = {
     Able.ACKNOWLEDGE: ("acknowledge",),
     Able.LISTINGS: ("listings",),
     **dict.fromkeys((Able.STOCK, Able.PRICE, Able.PRODUCT), ("push", "ask")),
+    Able.CREATE: ("push", "ask", "listings"),
     Able.LATER: ("collect",),
 }
 

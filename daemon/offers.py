@@ -11,7 +11,7 @@ from daemon.trade import Change, Listing, Offer, Result, Seller
 
 def fit(change: Change, offer: Offer, seller: Seller) -> Offer | Result:
     """The offer with its prices as the marketplace states them, or the result that says why it cannot be sent."""
-    if change is not Change.PRICE:
+    if change not in (Change.PRICE, Change.CREATE):
         return offer
     if offer.currency != seller.currency:
         return refused(offer.sku, "D-CURRENCY", value=offer.currency or "no currency", detail=seller.currency)

@@ -10,11 +10,17 @@ import msgspec
 
 
 class Change(StrEnum):
-    """What a push states: each of the three is sent on its own, so that stock never waits behind product data."""
+    """What a push states: each is sent on its own, so that stock never waits behind product data."""
 
     STOCK = "stock"
     PRICE = "price"
     PRODUCT = "product"
+    CREATE = "create"
+    """List what is not listed there yet, with its product data and prices, and with nothing in stock: quantities have
+    their own rules, and follow as STOCK. A sku that is listed there by now is not listed again but found."""
+
+
+STATED = (Change.STOCK, Change.PRICE, Change.PRODUCT)  # of what is listed
 
 
 class Seller(msgspec.Struct, frozen=True):
@@ -48,11 +54,11 @@ class Product(msgspec.Struct, frozen=True):
 
 class Offer(msgspec.Struct, frozen=True):
     """One item for one connection. A push of STOCK reads `quantity` and `visible`, of PRICE the prices, of PRODUCT
-    `product`."""
+    `product`, of CREATE prices, `product` and `visible`."""
 
     sku: str
     version: int  # of the item: what was sent last is told apart by it
-    remote_id: str = ""  # of the listing; blank is kept for what is not listed there yet (`Able.CREATE`)
+    remote_id: str = ""  # of the listing; blank in a push of CREATE
     about: dict[str, str] = {}  # of the listing, as the driver told it
     quantity: int | None = None
     price: int | None = None  # None where the item has none: such an offer is never sent as PRICE
@@ -80,7 +86,7 @@ class Result(msgspec.Struct, frozen=True):
     key: str
     code: str = ""
     message: str = ""
-    listing: Listing | None = None  # of an offer that was listed by this push
+    listing: Listing | None = None  # that stands there now: of an accepted CREATE, and of nothing else
 
     @property
     def accepted(self) -> bool:

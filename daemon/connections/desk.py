@@ -51,6 +51,10 @@ class ConnectionDesk:
         if tried.settings.get("orders_since", "") != link.settings.get("orders_since", ""):
             values["orders_from"] = fields.orders_from(tried.settings, self._zone, link.created_at)
             values["orders_cursor"] = None
+        driver = self._shops.driver(link.driver)
+        if fields.creates(driver, tried.settings) and not fields.creates(driver, link.settings):
+            # what is not listed is known when all that is has been read
+            values |= {"listings_whole": 0, "listings_cursor": None}
         connections.change(self._connection, link, **values, **self._well(link))
         changed = tried.settings != dict(link.settings) or (new_name or link.name) != link.name
         return self._follow(link, refresh=changed)

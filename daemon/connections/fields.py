@@ -8,7 +8,7 @@ from daemon.commands.arguments import nearest
 from daemon.commands.codes import shown
 from daemon.connections.codes import refusal
 from daemon.drivers import Able, Driver, Field
-from daemon.trade import Change
+from daemon.trade import STATED, Change
 
 COMMON = (
     Field("push", "What goes up: some of stock, price and product.", True, kind="text", default="stock;price"),
@@ -21,6 +21,7 @@ COMMON = (
         example="2026-01-31",
     ),
     Field("stock_buffer", "So many pieces are held back.", True, kind="whole", default="0"),
+    Field("create_listings", "Whether items that are not listed there are listed.", True, kind="flag", default="off"),
 )
 _ON = {"on": "on", "yes": "on", "true": "on", "1": "on", "off": "off", "no": "off", "false": "off", "0": "off"}
 _FOREVER = "all"
@@ -62,7 +63,12 @@ def check_settings(driver: type[Driver], given: Mapping[str, object]) -> dict[st
 def pushes(driver: type[Driver], settings: Mapping[str, str]) -> tuple[Change, ...]:
     """What goes up, in the order in which it does."""
     wanted = settings.get("push", "stock;price").split(";")
-    return tuple(each for each in Change if each.value in wanted and Able(each.value) in driver.able)
+    return tuple(each for each in STATED if each.value in wanted and Able(each.value) in driver.able)
+
+
+def creates(driver: type[Driver], settings: Mapping[str, str]) -> bool:
+    """Whether items that are not listed there are listed."""
+    return Able.CREATE in driver.able and settings.get("create_listings") == "on"
 
 
 def takes_orders(settings: Mapping[str, str]) -> bool:
@@ -114,7 +120,7 @@ def _checked(driver: type[Driver], field: Field, value: str) -> str:
     if field.kind == "flag":
         if value.lower() not in _ON:
             raise refusal("C-FIELD", column(field), "on or off")
-        return _ON[value.lower()]
+        return _flag(driver, field, _ON[value.lower()])
     if field.kind == "whole":
         if not (value.isascii() and value.isdigit() and len(value) <= 9):
             raise refusal("C-FIELD", column(field), "a whole number from 0")
@@ -124,8 +130,14 @@ def _checked(driver: type[Driver], field: Field, value: str) -> str:
     return value
 
 
+def _flag(driver: type[Driver], field: Field, value: str) -> str:
+    if field.name == "create_listings" and value == "on" and Able.CREATE not in driver.able:
+        raise refusal("C-FIELD", column(field), f"off: {driver.title} cannot list what is new through this driver")
+    return value
+
+
 def _push(driver: type[Driver], value: str) -> str:
-    able = [each.value for each in Change if Able(each.value) in driver.able]
+    able = [each.value for each in STATED if Able(each.value) in driver.able]
     wanted = list(_parts(value.lower()))
     if not wanted or any(each not in able for each in wanted):
         raise refusal("C-FIELD", "settings.push", f"some of {';'.join(able)}")

@@ -8,11 +8,12 @@ from functools import partial
 from sqlalchemy import Connection
 
 from daemon.clock import Clock
+from daemon.connections import fields
 from daemon.connections.calls import Calls
 from daemon.connections.fence import Fence
 from daemon.dangers import guarded_text
 from daemon.drivers import Able
-from daemon.store import attributes, connections, listings, postings
+from daemon.store import attributes, connections, listings, postings, unlisted
 from daemon.store.connections import Link
 from daemon.trade import Attribute, AttributeSet, Listings
 
@@ -70,7 +71,14 @@ class Mirroring:
         if whole:
             while self._fence.step(lambda c: listings.drop_unseen(c, link, seen)):
                 pass
+            self._add_unlisted()
             self._fence.step(lambda c: connections.keep(c, link, listings_whole=1))
+
+    def _add_unlisted(self) -> None:
+        """All listings are known: what is none of them is to be listed, where that is wanted."""
+        last: str | None = ""
+        while last is not None and fields.creates(type(self._calls.driver), self._link.settings):
+            last = self._fence.step(partial(unlisted.add_all, link=self._link, after=last))
 
 
 def _keep(connection: Connection, link: Link, page: Listings, seen: int, *, whole: bool) -> int:

@@ -24,7 +24,9 @@ class Offering:
         self._link = link
         self._buffer = fields.buffer_of(link.settings)
         self._hides = Able.HIDE in driver.able
+        self.creates = fields.creates(driver, link.settings)
         self.changes = fields.pushes(driver, link.settings)
+        self.needs_texts = self.creates or Change.PRODUCT in self.changes
         self._named = [(change.value, change) for change in self.changes]
 
     def make(self, candidate: Candidate) -> Iterator[tuple[Change, Offer | Result]]:
@@ -33,6 +35,10 @@ class Offering:
         extra: Mapping[str, Any] = msgspec.json.decode(item["extra"]) if item["extra"] else {}
         gone = self._is_gone(item)
         offer = self._offer(candidate, extra, gone=gone)
+        if not candidate.remote_id:
+            if self.creates and not gone and not _was_refused(candidate, Change.CREATE.value):
+                yield Change.CREATE, self._listed(offer, _product(item, extra))
+            return
         for name, change in self._named:
             if not _is_stated(change, candidate, offer, gone=gone) or _was_refused(candidate, name):
                 continue
@@ -47,6 +53,13 @@ class Offering:
                 yield change, found
             elif candidate.pushed.get(name) != value_of(change, found):
                 yield change, msgspec.structs.replace(found, about=msgspec.json.decode(candidate.about))
+
+    def _listed(self, offer: Offer, product: Product) -> Offer | Result:
+        """The offer of an item that is not listed there yet."""
+        needed = {"title": product.title, "price": offer.price}
+        if missing := [name for name, value in needed.items() if value is None]:
+            return refused(offer.sku, "D-INCOMPLETE", detail=" and no ".join(missing))
+        return fit(Change.CREATE, msgspec.structs.replace(offer, product=product), self._link.seller)
 
     def _is_gone(self, item: Mapping[str, Any]) -> bool:
         """Whether the item is no longer to be had there."""
@@ -92,7 +105,8 @@ def value_of(change: Change, offer: Offer) -> str:
         return f"{offer.quantity}{shown}"
     if change is Change.PRICE:
         return f"{offer.price} {offer.list_price} {offer.currency} {offer.tax_included} {offer.tax_rate}"
-    return hashlib.sha256(msgspec.msgpack.encode((offer.product, offer.visible))).hexdigest()[:32]
+    prices = (offer.price, offer.list_price) if change is Change.CREATE else ()
+    return hashlib.sha256(msgspec.msgpack.encode((offer.product, offer.visible, *prices))).hexdigest()[:32]
 
 
 def _is_stated(change: Change, candidate: Candidate, offer: Offer, *, gone: bool) -> bool:

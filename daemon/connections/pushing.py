@@ -34,7 +34,7 @@ class Pushing:
         self._clock = clock
         self._gathered: dict[Change, dict[str, Offer]] = {}
         self.busy: set[tuple[Change, str]] = set()  # their last push is not answered yet
-        self.sent = self.refused = 0
+        self.sent = self.refused = self.created = 0
 
     def settle(self) -> None:
         """Bring what earlier syncs have sent to its end: what is in doubt by asking, tickets by looking."""
@@ -142,7 +142,8 @@ class Pushing:
 
         fresh, left = self._fence.step(write)
         self.refused += fresh
-        self.sent += sum(not each.code for each in answered)
+        self.created += sum(each.listing is not None for each in answered)
+        self.sent += sum(not each.code and each.listing is None for each in answered)
         return left
 
     def _unspent(self, effect: Effect) -> Effect | None:

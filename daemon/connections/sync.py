@@ -24,7 +24,7 @@ from daemon.drivers import Reauth, Trouble
 from daemon.errors import Stopped
 from daemon.history import show_time
 from daemon.model import Claim, End
-from daemon.store import Store, connections, effects, listings, offers, orders, postings, schedule, tallies
+from daemon.store import Store, connections, effects, listings, offers, orders, postings, schedule, tallies, unlisted
 from daemon.store.connections import FAILING, PAUSED, Link
 from daemon.trade import Change, Result
 
@@ -108,24 +108,35 @@ class Syncs:
     def _push(self, link: Link, fence: Fence, pushing: Pushing, offering: Offering) -> None:
         """Offers of listings that are due, and of items that have changed: what differs from what was accepted."""
         pushing.settle()
-        texts = Change.PRODUCT in offering.changes
+        look = partial(listings.list_changed, link=link, limit=PAGE, texts=offering.needs_texts)
         upto = self._store.connections.items_version(link.account)
-        while fence.step(lambda c: listings.begin(c, link)):
+        choose = partial(unlisted.add_changed, upto=upto) if offering.creates else unlisted.drop
+        while fence.step(lambda c: choose(c, link)):
             pass
-        after = ""
-        while page := fence.read(partial(listings.list_in_hand, link=link, after=after, limit=PAGE, texts=texts)):
-            self._offer(link, fence, pushing, offering, page)
-            after = page[-1].sku
+        self._push_due(link, fence, pushing, offering)
         place = (link.offers_version, "\U0010ffff")
-        while page := fence.read(
-            partial(listings.list_changed, link=link, after=place, upto=upto, limit=PAGE, texts=texts)
-        ):
+        while page := fence.read(partial(look, after=place, upto=upto)):
             self._offer(link, fence, pushing, offering, page)
             place = (page[-1].touched, page[-1].sku)
+        self._end_due(link, fence, pushing)
+        if pushing.created:  # what is listed now gets its stock and prices
+            self._push_due(link, fence, pushing, offering)
+            self._end_due(link, fence, pushing)
+        fence.step(partial(_end_push, link=link, upto=upto))
+
+    def _push_due(self, link: Link, fence: Fence, pushing: Pushing, offering: Offering) -> None:
+        """Offers of listings that are due."""
+        while fence.step(lambda c: listings.begin(c, link)):
+            pass
+        after, look = "", partial(listings.list_in_hand, link=link, limit=PAGE, texts=offering.needs_texts)
+        while page := fence.read(partial(look, after=after)):
+            self._offer(link, fence, pushing, offering, page)
+            after = page[-1].sku
+
+    def _end_due(self, link: Link, fence: Fence, pushing: Pushing) -> None:
         pushing.flush()
         while fence.step(lambda c: listings.end(c, link)):
             pass
-        fence.step(partial(_end_push, link=link, upto=upto))
 
     def _offer(
         self, link: Link, fence: Fence, pushing: Pushing, offering: Offering, page: list[listings.Candidate]
@@ -250,6 +261,7 @@ def _summary(mirroring: Mirroring, ordering: Ordering, pushing: Pushing) -> str:
         (mirroring.changes, "{} change(s) of the model"),
         (mirroring.found, "{} new listing(s)"),
         (ordering.told, "{} order(s)"),
+        (pushing.created, "{} item(s) listed"),
         (pushing.sent, "{} value(s) accepted"),
         (pushing.refused, "{} refused"),
         (len(pushing.busy), "{} waiting for an answer"),

@@ -32,6 +32,11 @@ _UPDATE = (
     .where(listing.c.connection_id == bindparam("its_connection"), listing.c.sku == bindparam("its_sku"))
     .values({name: bindparam(f"new_{name}") for name in ("remote_id", "about", "title", "ambiguous", "seen", "due")})
 )
+_FORGET_REFUSALS = (
+    update(listing)
+    .where(listing.c.connection_id == bindparam("its_connection"), listing.c.sku == bindparam("its_sku"))
+    .values(refused="")
+)
 _LISTED: list[Any] = [
     *(listing.c[name].label(f"its_{name}") for name in ("remote_id", "about", "ambiguous", "spent", "pushed")),
     listing.c.refused.label("its_refused"),
@@ -49,7 +54,7 @@ class Candidate(NamedTuple):
     """A listing with the item of its sku."""
 
     sku: str
-    remote_id: str
+    remote_id: str  # blank: it is not listed yet
     about: str  # the driver's own, as JSON: it is read where something is sent
     ambiguous: bool
     item: Mapping[str, Any]
@@ -78,6 +83,9 @@ def put_page(connection: Connection, link: Link, page: Sequence[Listing], seen: 
         given = [{f"new_{name}": row[name] for name in named} for row in moved]
         keys = [{"its_connection": link.id, "its_sku": row["sku"]} for row in moved]
         connection.execute(_UPDATE, [one | other for one, other in zip(given, keys, strict=True)])
+    if now_listed := [row["sku"] for row in moved if not known[row["sku"]]["remote_id"]]:
+        connection.execute(_FORGET_REFUSALS, [{"its_connection": link.id, "its_sku": sku} for sku in now_listed])
+        mark(connection, [link.account_id], LISTINGS)
     return len(fresh)
 
 
@@ -103,7 +111,7 @@ def _joined(link: Link, new: Listing, old: Mapping[str, Any] | None, seen: int, 
         "seen": seen,
         "due": 1,
     }
-    if old is None:
+    if old is None or not old["remote_id"]:
         return row
     met = old["seen"] == seen or not whole  # in this reading, or there is no telling
     if old["remote_id"] != new.remote_id and met:
@@ -118,20 +126,21 @@ def drop_unseen(connection: Connection, link: Link, seen: int) -> int:
     """Remove some listings that the full reading `seen` did not meet; returns how many: 0 when there are none left."""
     some = (
         select(listing.c.sku)
-        .where(listing.c.connection_id == link.id, listing.c.seen != seen)
+        .where(listing.c.connection_id == link.id, listing.c.seen != seen, listing.c.remote_id != "")
         .order_by(listing.c.sku)
         .limit(_CHUNK)
     )
-    return _drop(connection, link, list(connection.scalars(some)))
+    return drop(connection, link, list(connection.scalars(some)))
 
 
 def drop_some(connection: Connection, link: Link) -> int:
     """Remove some listings of a connection that ends; returns how many."""
     some = select(listing.c.sku).where(listing.c.connection_id == link.id).order_by(listing.c.sku).limit(_CHUNK)
-    return _drop(connection, link, list(connection.scalars(some)))
+    return drop(connection, link, list(connection.scalars(some)))
 
 
-def _drop(connection: Connection, link: Link, skus: Sequence[str]) -> int:
+def drop(connection: Connection, link: Link, skus: Sequence[str]) -> int:
+    """Remove these; returns how many."""
     given = [{"its_connection": link.id, "its_sku": sku} for sku in skus]
     if given:
         its = (listing.c.connection_id == bindparam("its_connection")) & (listing.c.sku == bindparam("its_sku"))
@@ -142,7 +151,8 @@ def _drop(connection: Connection, link: Link, skus: Sequence[str]) -> int:
 
 def count(connection: Connection, connection_id: str) -> int:
     """How many listings are known of a connection."""
-    query = select(func.count()).select_from(listing).where(listing.c.connection_id == connection_id)
+    mine = (listing.c.connection_id == connection_id) & (listing.c.remote_id != "")
+    query = select(func.count()).select_from(listing).where(mine)
     return int(connection.scalar(query) or 0)
 
 

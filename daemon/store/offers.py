@@ -58,7 +58,7 @@ def note(connection: Connection, link: Link, answered: Sequence[Answered], now: 
         pushed, refused = rows[each.sku]
         old = refused.pop(each.change.value, {})
         if not each.code:
-            if each.change is not Change.STOCK or spent[each.sku] <= each.sent:  # else it was sold from since
+            if _stands(each, spent[each.sku]):
                 pushed[each.change.value] = each.value
             continue
         told = (old.get("code"), old.get("message")) == (each.code, each.message) and old.get("told", 0)
@@ -77,6 +77,14 @@ def note(connection: Connection, link: Link, answered: Sequence[Answered], now: 
         mark(connection, [link.account_id], LISTINGS)
         mark(connection, [link.account_id], CONNECTIONS)
     return fresh
+
+
+def _stands(answered: Answered, spent: int) -> bool:
+    """Whether what was accepted is what stands there now: it was not sold from since. What was listed may have been
+    found there as it was."""
+    if answered.change is Change.CREATE:
+        return False
+    return answered.change is not Change.STOCK or spent <= answered.sent
 
 
 def spend(connection: Connection, link: Link, skus: Sold, listing_ids: Sold, now: int) -> int:

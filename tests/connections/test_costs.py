@@ -17,19 +17,20 @@ def _plans(bench: Bench, statements: list[tuple[str, object]]) -> list[str]:
         ]
 
 
-def test_a_push_and_a_tick_look_at_what_has_changed_only(bench: Bench, feeds: FeedMarket) -> None:
+@pytest.mark.parametrize("create", ["off", "on"])
+def test_a_push_and_a_tick_look_at_what_has_changed_only(bench: Bench, feeds: FeedMarket, create: str) -> None:
     if bench.store.database.dialect != "sqlite":
         pytest.skip("how SQLite finds rows")
     for sku in "AB":
         feeds.put_listing(sku)
         bench.put(sku, quantity=5)
-    bench.connect(feeds, push="stock")
+    bench.connect(feeds, push="stock", create_listings=create)
     bench.pass_time(600)
     bench.put("A", quantity=6)
     seen: list[tuple[str, object]] = []
 
     def note(_connection: object, _cursor: object, statement: str, given: object, _context: object, many: bool) -> None:
-        if statement.lower().startswith(("select", "update", "delete")):
+        if statement.lower().startswith(("select", "update", "delete", "insert into listing")):
             seen.append((statement, given[0] if many else given))  # type: ignore[index]
 
     event.listen(bench.store.database.engine, "before_cursor_execute", note)

@@ -67,6 +67,7 @@ class Conformance(Work):
             Able.STOCK,
             Able.PRICE,
             Able.PRODUCT,
+            Able.CREATE,
         }
         assert all(limit >= 1 for limit in self.driver.limits.values())
         assert all(re.fullmatch(r"D(-[A-Z]+)+", code.name) for code in self.driver.codes)
@@ -338,6 +339,73 @@ class Conformance(Work):
         assert self.stands(Change.PRODUCT, offer)
         assert self.shop.quantity("A") == 5 and float(self.shop.price("A")) == 12
 
+    def test_what_is_not_listed_is_listed_once_and_holds_nothing_yet(self) -> None:
+        self.can(Able.CREATE)
+        self.checked()
+        skus = ["new 1", "NEW/2", "0012", "Ä'quoted\""]
+        offers = self.unlisted(skus)
+        results = self.settled(Change.CREATE, offers)
+        listed = self.listed()
+        assert all(result.accepted for result in results.values())
+        assert {sku: result.listing and result.listing.remote_id for sku, result in results.items()} == {
+            sku: listed[sku].remote_id for sku in skus
+        }
+        assert all(result.listing and result.listing.about == listed[sku].about for sku, result in results.items())
+        for offer in offers:
+            assert offer.product and self.shop.title(offer.sku) == offer.product.title
+            assert self.stands(Change.PRICE, offer)
+            assert self.shop.quantity(offer.sku) == 0
+            assert self.shop.acts[Change.CREATE, offer.sku] == 1
+        for change in self.changes():  # and it is a listing like any other
+            stated = self.offers(skus, listed, version=2)
+            assert all(result.accepted for result in self.settled(change, stated).values())
+            assert all(self.stands(change, offer) for offer in stated)
+
+    def test_as_many_are_listed_at_once_as_it_says(self) -> None:
+        self.can(Able.CREATE)
+        self.checked()
+        skus = [f"C-{number}" for number in range(self.driver.limits[Change.CREATE])]
+        results = self.settled(Change.CREATE, self.unlisted(skus))
+        assert all(result.accepted for result in results.values())
+        assert all(self.shop.acts[Change.CREATE, sku] == 1 for sku in skus)
+
+    def test_what_cannot_be_listed_hinders_no_other(self) -> None:
+        self.can(Able.CREATE)
+        self.checked()
+        self.shop.refused |= {"B", "D"}
+        results = self.settled(Change.CREATE, self.unlisted("ABCDE"))
+        assert {sku for sku, result in results.items() if not result.accepted} == {"B", "D"}
+        assert all(results[sku].code.startswith("D-") and results[sku].message for sku in "BD")
+        assert set(self.listed()) == set("ACE")
+
+    def test_what_somebody_listed_meanwhile_is_found_and_not_listed_again(self) -> None:
+        self.can(Able.CREATE)
+        self.checked()
+        there = self.shop.put_listing("A", quantity=3, price="7.00")
+        self.clock.advance(600)
+        results = self.settled(Change.CREATE, self.unlisted(["A", "B"]))
+        assert results["A"].listing and results["A"].listing.remote_id == there
+        assert sorted(self.listed()) == ["A", "B"] and not self.listed()["A"].ambiguous
+        assert self.shop.quantity("A") == 3
+
+    def test_variants_are_listed_each_under_its_own_sku_whenever_they_come(self) -> None:
+        self.can(Able.CREATE)
+        self.checked()
+        for sku, size in (("T-S", "S"), ("T-M", "M"), ("T-L", "L")):
+            new = self.unlisted([sku], title="Shirt", group="T", values={"option:Size": size})
+            assert self.settled(Change.CREATE, new, key=sku)[sku].accepted
+        assert sorted(self.listed()) == ["T-L", "T-M", "T-S"]
+        assert not any(listing.ambiguous for listing in self.listed().values())
+
+    @pytest.mark.parametrize("hidden", [False, True])
+    def test_what_is_hidden_from_the_beginning_is_listed_hidden(self, hidden: bool) -> None:
+        self.can(Able.CREATE, Able.HIDE)
+        self.checked()
+        (offer,) = self.unlisted(["A"])
+        offer = msgspec.structs.replace(offer, visible=not hidden)
+        assert self.settled(Change.CREATE, [offer])["A"].accepted
+        assert self.shop.visible("A") is not hidden
+
     def elsewhere(self, remote_id: str) -> str:
         """An id that nothing has."""
         return re.sub(r"\d+$", lambda found: str(int(found[0]) + 900_000), remote_id)
@@ -385,6 +453,22 @@ class Conformance(Work):
             assert {sku for sku, result in results.items() if not result.accepted} == {"A-3"}
             assert all(self.stands(change, offer) for offer in offers if offer.sku != "A-3")
             assert all(self.shop.acts[change, sku] == 1 for sku in skus if sku != "A-3"), "a doubled effect"
+
+    @pytest.mark.parametrize("trouble", FAULTS)
+    def test_nothing_is_listed_twice_whatever_happens_on_the_way(self, trouble: str) -> None:
+        self.can(Able.CREATE)
+        self.checked()
+        skus = [f"A-{number}" for number in range(12)]
+        self.shop.refused |= {"A-3"}
+        for fault in self.FAULTS[trouble]:
+            self.shop.order(fault, only=self.shop.is_push)
+        results = self.settled(Change.CREATE, self.unlisted(skus))
+        assert {sku for sku, result in results.items() if not result.accepted} == {"A-3"}
+        listed = self.listed()
+        assert set(listed) == set(skus) - {"A-3"}
+        assert not any(listing.ambiguous for listing in listed.values())
+        assert all(result.listing == listed[sku] for sku, result in results.items() if result.accepted)
+        assert all(self.shop.acts[Change.CREATE, sku] == 1 for sku in skus if sku != "A-3"), "a doubled effect"
 
     @pytest.mark.parametrize("trouble", FAULTS)
     def test_no_order_is_lost_whatever_happens_on_the_way(self, trouble: str) -> None:

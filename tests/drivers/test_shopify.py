@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from daemon.drivers import Declined, InDoubt, Reauth, Shop
-from daemon.trade import Answers, Change, LineType, Offer, Product, Unknown
+from daemon.trade import Answers, Change, LineType, NotDone, Offer, Product, Unknown
 from handlers.drivers.shopify import Shopify, documents
 from handlers.drivers.shopify.api import VERSIONS
 from tests.clock import FakeClock
@@ -40,8 +40,11 @@ OPERATIONS = (
         for count in (1, 80)
     }
     | {"set_data": documents.set_data(range(40), range(40)), "set_data of one": documents.set_data([], [3])}
+    | {f"find_products({also})": documents.find_products([1, 9], published=also) for also in (False, True)}
+    | {"add_products": documents.add_products([True, False] * 5, range(1, 11)), "publish": documents.publish(10)}
 )
-OPERATIONS.pop("LINE_ITEMS")  # a part of two others
+for part in ("LINE_ITEMS", "_LISTED"):  # of others
+    OPERATIONS.pop(part, None)
 
 
 @pytest.mark.skipif(bool(SCHEMA_SKIPPED), reason=SCHEMA_SKIPPED)
@@ -49,7 +52,7 @@ OPERATIONS.pop("LINE_ITEMS")  # a part of two others
 def test_every_operation_is_valid_in_every_supported_version(version: str) -> None:
     known = schema(version)
     assert known
-    assert len(OPERATIONS) == 19
+    assert len(OPERATIONS) == 24
     assert {name: problems(text, known) for name, text in OPERATIONS.items() if problems(text, known)} == {}
 
 
@@ -408,3 +411,94 @@ def test_the_simulator_enforces_what_no_schema_shows(shop: ShopifyShop, before: 
     many = {**asked, "input": {**asked["input"], "quantities": [entry] * 251}}  # type: ignore[dict-item]
     assert shop._answer(documents.SET_STOCK, many, "2026-10")["errors"]
     assert not shop.acts
+
+
+def new(*skus: str, **product: Any) -> list[Offer]:
+    """Offers of what is not listed."""
+    stated = {"title": "Shirt", **product}
+    return [Offer(sku, 1, price=123_400, currency="EUR", product=Product(**stated)) for sku in skus]
+
+
+def variants(group: str, **sizes: str) -> list[Offer]:
+    made = [
+        new(sku, group=group, values={"option:Size": size}, images=(f"https://i.example/{sku}.jpg",))
+        for sku, size in sizes.items()
+    ]
+    return [offer for (offer,) in made]
+
+
+def listing_driver(shop: ShopifyShop, lines: TestLines) -> Shopify:
+    about = driver(shop, lines, create_listings="on").check().about
+    return Shopify(Shop("C1", shop.credentials(), {"create_listings": "on"}, about=about, currency="EUR"), lines)
+
+
+def accepted(told: Any) -> dict[str, bool]:
+    assert isinstance(told, Answers)
+    return {result.key: result.accepted for result in told.results}
+
+
+def test_items_of_a_group_become_the_variants_of_one_product(shop: ShopifyShop, lines: TestLines) -> None:
+    lister = listing_driver(shop, lines)
+    told = lister.push(Change.CREATE, [*variants("T-1", A="S", B="M"), *new("C")], "key")
+    assert accepted(told) == {"A": True, "B": True, "C": True}
+    shirt, other = shop.products.values()
+    assert (shirt["options"], other["options"]) == (["Size"], [])
+    assert [each["originalSource"] for each in shirt["files"]] == ["https://i.example/A.jpg", "https://i.example/B.jpg"]
+    assert shop.pushes() == 2, "made, and published"
+    told = lister.push(Change.CREATE, variants("T-1", D="L"), "key-2")
+    assert accepted(told) == {"D": True}
+    assert [each["product"] for each in shop.variants.values() if each["sku"] in "ABD"] == [shirt["id"]] * 3
+    assert [shop.title(sku) for sku in "ABD"] == ["Shirt"] * 3
+
+
+def test_a_variant_that_is_refused_hinders_no_other_of_its_product(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.refused.add("B")
+    told = listing_driver(shop, lines).push(Change.CREATE, variants("T-1", A="S", B="M", C="S", D="L"), "key")
+    assert accepted(told) == {"A": True, "B": False, "C": False, "D": True}
+    assert len(shop.products) == 1
+    assert {each["sku"] for each in shop.variants.values()} == {"A", "D"}
+
+
+def test_a_group_without_options_is_a_product_for_each_item(shop: ShopifyShop, lines: TestLines) -> None:
+    told = listing_driver(shop, lines).push(Change.CREATE, new("A", "B", group="T-1"), "key")
+    assert accepted(told) == {"A": True, "B": True}
+    assert len(shop.products) == 2
+
+
+def test_many_images_are_cut_to_what_a_request_may_cost(shop: ShopifyShop, lines: TestLines) -> None:
+    images = tuple(f"https://i.example/{number}.jpg" for number in range(45))
+    told = listing_driver(shop, lines).push(Change.CREATE, new(*"ABCDEFGHIJ", images=images), "key")
+    assert all(accepted(told).values())
+    assert {len(product["files"]) for product in shop.products.values()} == {30}
+
+
+def test_what_was_made_and_not_published_is_published_after_a_crash(shop: ShopifyShop, lines: TestLines) -> None:
+    lister = listing_driver(shop, lines)
+    shop.order(DROPPED, times=20, only=lambda each: b"publishablePublish" in each.body)
+    with pytest.raises(InDoubt):
+        lister.push(Change.CREATE, new("A"), "key")
+    shop.forget_faults()
+    assert not shop.visible("A")
+    assert lister.ask(Change.CREATE, new("A"), "key") == NotDone()
+    assert accepted(lister.push(Change.CREATE, new("A"), "key")) == {"A": True}
+    assert shop.visible("A")
+    assert accepted(lister.ask(Change.CREATE, new("A"), "key")) == {"A": True}
+    assert shop.acts[Change.CREATE, "A"] == 1
+
+
+def test_without_the_right_to_publish_it_is_listed_and_said_so(shop: ShopifyShop, lines: TestLines) -> None:
+    shop.scopes.remove("write_publications")
+    assert "write_publications" in driver(shop, lines, create_listings="on").check().lacks
+    assert "write_publications" not in driver(shop, lines).check().lacks
+    assert accepted(listing_driver(shop, lines).push(Change.CREATE, new("A"), "key")) == {"A": True}
+    assert not shop.visible("A")
+
+
+def test_a_sku_is_searched_for_whatever_is_in_it(shop: ShopifyShop, lines: TestLines, clock: FakeClock) -> None:
+    skus = ['a"b', "c\\d", "e OR f", "sku:*", "'"]
+    for sku in skus:
+        shop.put_listing(sku)
+    clock.advance(60)
+    told = listing_driver(shop, lines).push(Change.CREATE, new(*skus), "key")
+    assert all(accepted(told).values())
+    assert len(shop.products) == len(skus)

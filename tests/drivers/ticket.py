@@ -32,8 +32,8 @@ class Feeds(Driver):
         Field("url", "Where the marketplace is.", kind="url", example="https://feeds.example"),
         Field("key", "The key that it gave you.", secret=True),
     )
-    able = frozenset((Able.ORDERS, Able.ACKNOWLEDGE, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.LATER))
-    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 1000, Change.PRICE: 1000}
+    able = frozenset((Able.ORDERS, Able.ACKNOWLEDGE, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.CREATE, Able.LATER))
+    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 1000, Change.PRICE: 1000, Change.CREATE: 100}
     rates: ClassVar[Mapping[str, Rate]] = {"feeds": Rate(5, 300)}
 
     def check(self) -> Seller:
@@ -65,8 +65,7 @@ class Feeds(Driver):
         yield from (Result(id) for id in ids)
 
     def push(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket:
-        name = "quantity" if change is Change.STOCK else "price"
-        entries = [{"id": offer.remote_id, "sku": offer.sku, name: getattr(offer, name)} for offer in offers]
+        entries = [_entry(change, offer) for offer in offers]
         # a second feed would be a second act; its name is for `ask`, the marketplace makes nothing of it
         made = self._call("POST", "/feeds", Sending.ONCE, json={"name": key, "entries": entries}, rate="feeds")
         return Ticket(made["feed"], after=60)
@@ -80,11 +79,14 @@ class Feeds(Driver):
         if found["state"] != "done":
             return Later(after=60)
         # the report names what went wrong, and says nothing of the rest
-        return Answers(tuple(self._result(offer, found["errors"].get(offer.sku)) for offer in offers))
+        made: Mapping[str, str] = found["made"]
+        return Answers(
+            tuple(self._result(offer, found["errors"].get(offer.sku), made.get(offer.sku)) for offer in offers)
+        )
 
-    def _result(self, offer: Offer, error: Mapping[str, str] | None) -> Result:
+    def _result(self, offer: Offer, error: Mapping[str, str] | None, made: str | None) -> Result:
         if error is None:
-            return Result(offer.sku)
+            return Result(offer.sku, listing=Listing(offer.sku, made) if made else None)
         code = "D-SKU-UNKNOWN" if error["reason"] == "unknown" else "D-REFUSED"
         return Result(offer.sku, code, Declined(code, detail=self.lines.clean(error["text"])).message)
 
@@ -100,6 +102,13 @@ class Feeds(Driver):
         if reply.status >= 400:
             raise Declined("D-ANSWER", detail=f"HTTP {reply.status}")
         return reply.json()
+
+
+def _entry(change: Change, offer: Offer) -> dict[str, object]:
+    if change is Change.CREATE and offer.product:
+        return {"sku": offer.sku, "title": offer.product.title, "price": offer.price}
+    name = "quantity" if change is Change.STOCK else "price"
+    return {"id": offer.remote_id, "sku": offer.sku, name: getattr(offer, name)}
 
 
 def _order(found: Mapping[str, Any]) -> Order:

@@ -9,12 +9,14 @@ from random import Random
 from typing import ClassVar, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from daemon.drivers import Able, Driver, InDoubt, Retry, Shop
 from daemon.network import Patience
 from daemon.offers import by_sku
 from daemon.pace import Pace
 from daemon.trade import (
+    STATED,
     Answers,
     Change,
     Later,
@@ -72,7 +74,8 @@ class Work:
         secrets = [held[name] for name in secret if held.get(name)]
         lines = TestLines(self.clock, secrets, pace=self.pace, patience=patience or self.patience)
         self.lines.append(lines)
-        about = Shop("C1", held, {**self.shop.settings, **(settings or {})}, since, self.about, self.market.currency)
+        stated = {**self.shop.settings, **({"create_listings": "on"} if Able.CREATE in self.driver.able else {})}
+        about = Shop("C1", held, {**stated, **(settings or {})}, since, self.about, self.market.currency)
         return self.driver(about, lines)
 
     def checked(self) -> Driver:
@@ -111,6 +114,11 @@ class Work:
                 )
             )
         return offers
+
+    def unlisted(self, skus: Sequence[str], **product: object) -> list[Offer]:
+        """Offers of what is not listed there; `product` is what all of them state besides."""
+        made = self.offers(skus, dict.fromkeys(skus, Listing("", "")))
+        return [replace(each, quantity=None, product=replace(each.product or Product(), **product)) for each in made]
 
     def settled(
         self,
@@ -187,7 +195,8 @@ class Work:
         raise AssertionError("never read")
 
     def changes(self) -> list[Change]:
-        return [change for change in Change if Able(change.value) in self.driver.able]
+        """What it states of listings."""
+        return [change for change in STATED if Able(change.value) in self.driver.able]
 
     def stands(self, change: Change, offer: Offer) -> bool:
         """Whether the marketplace has what the offer states."""

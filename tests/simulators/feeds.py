@@ -82,12 +82,16 @@ class FeedMarket(Market):
     def _work(self) -> None:
         for feed in self.feeds:
             if feed["state"] == "working" and self.clock.now() >= feed["at"] + TAKES:
-                feed.update(state="done", errors=self._act(feed["entries"]))
+                made: dict[str, str] = {}
+                feed.update(state="done", errors=self._act(feed["entries"], made), made=made)
 
-    def _act(self, entries: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-        errors = {}
+    def _act(self, entries: list[dict[str, Any]], made: dict[str, str]) -> dict[str, dict[str, str]]:
+        errors: dict[str, dict[str, str]] = {}
         listed = {each["id"]: each for each in self.listings}
         for entry in entries:
+            if "id" not in entry:
+                errors |= self._list(entry, made)
+                continue
             there = listed.get(entry["id"])
             change = Change.STOCK if "quantity" in entry else Change.PRICE
             if there is None:
@@ -98,6 +102,20 @@ class FeedMarket(Market):
                 there.update({name: entry[name] for name in ("quantity", "price") if name in entry})
                 self.acts[change, there["sku"]] += 1
         return errors
+
+    def _list(self, entry: dict[str, Any], made: dict[str, str]) -> dict[str, dict[str, str]]:
+        sku = entry["sku"]
+        if sku in self.refused:
+            return {sku: {"reason": "refused", "text": f"not for key-{CANARY}"}}
+        there = [each for each in self.listings if each["sku"] == sku]
+        made[sku] = there[0]["id"] if there else self.put_listing(sku, price=plain(entry["price"], 4))
+        if not there:
+            self.listings[-1]["title"] = entry["title"]
+            self.acts[Change.CREATE, sku] += 1
+        return {}
+
+    def title(self, sku: str) -> str:
+        return str(self._of(sku)["title"])
 
     def answer(self, request: Request) -> Reply:
         told = request.headers.get("authorization", "").removeprefix("Bearer ")

@@ -28,6 +28,8 @@ from tests.simulators.server import Reply, Request
 SPECS = Path(__file__).parents[3] / "shared" / "specs" / "shopify"
 SCHEMA_SKIPPED = "" if SPECS.is_dir() else f"no official schema: {SPECS} is not there, only rules of run time hold"
 LARGEST_POINTS, BUCKET, RESTORED = 1000, 2000, 100
+INDEXED = 30_000_000  # microseconds until the search finds what is new
+STORE = "gid://shopify/Publication/7"
 MOST = 250  # entries of a list, nodes of a page
 SCOPES = (
     "read_metaobject_definitions",
@@ -36,6 +38,7 @@ SCOPES = (
     "write_inventory",
     "read_locations",
     "read_orders",
+    "write_publications",
 )
 REASONS = ("correction", "cycle_count_available", "damaged", "other", "received", "safety_stock", "shrinkage")
 
@@ -110,6 +113,9 @@ class ShopifyShop(Market):
             "descriptionHtml": "",
             "vendor": "Acme",
             "status": "ACTIVE",
+            "handle": f"thing-{product.rpartition('/')[2]}",
+            "published": True,
+            "options": [],
         }
         return [self._put_variant(sku, product, quantity, price) for sku in skus]
 
@@ -128,6 +134,8 @@ class ShopifyShop(Market):
             "item": f"gid://shopify/InventoryItem/{number}",
             "stock": {self.STOCKED: quantity, "gid://shopify/Location/2": 0},
             "updated": self.clock.now(),
+            "made": self.clock.now(),
+            "choice": (),
         }
         self.variants[str(variant["id"])] = variant
         self._count[sku] += 1
@@ -165,10 +173,16 @@ class ShopifyShop(Market):
         return str(self.products[self._of(sku)["product"]]["title"])
 
     def visible(self, sku: str) -> bool:
-        return str(self.products[self._of(sku)["product"]]["status"]) == "ACTIVE"
+        product = self.products[self._of(sku)["product"]]
+        return bool(product["status"] == "ACTIVE" and product["published"])
 
     def least_seconds(self, change: Change, count: int, limit: int) -> float:
-        mutations = {Change.STOCK: ceil(count / limit), Change.PRICE: count, Change.PRODUCT: 2 * count}[change]
+        mutations = {
+            Change.STOCK: ceil(count / limit),
+            Change.PRICE: count,
+            Change.PRODUCT: 2 * count,
+            Change.CREATE: 2 * count,  # made, and published
+        }[change]
         return max(0, mutations * 10 - BUCKET) / RESTORED
 
     def is_push(self, request: Request) -> bool:
@@ -202,7 +216,7 @@ class ShopifyShop(Market):
         operation = Operation(text, variables, schema(version))
         if operation.wrong:
             return _errors(operation.wrong[0], "INVALID_VARIABLE", None)
-        cost = operation.cost()
+        cost = operation.cost() + ceil(sum(map(_cost_of_product, variables.values())))
         if cost > self.largest:
             return _errors(f"Query cost is {cost}, over the limit of {self.largest}", "MAX_COST_EXCEEDED", None)
         if not self._spend(cost):
@@ -252,6 +266,11 @@ class ShopifyShop(Market):
             "inventorySetQuantities": self._set_quantities,
             "productVariantsBulkUpdate": self._update_variants,
             "productUpdate": self._update_product,
+            "productByIdentifier": self._product_by_handle,
+            "productSet": self._set_product,
+            "productVariantsBulkCreate": self._create_variants,
+            "publications": self._publications,
+            "publishablePublish": self._publish,
         }
 
     def _metaobject_definitions(self, arguments: dict[str, Any], _: object) -> Any:
@@ -269,11 +288,17 @@ class ShopifyShop(Market):
     def _chosen(self, query: str | None, rows: Any) -> list[dict[str, Any]]:
         """What a search finds: comparisons of two moments and the state of orders."""
         found = list(rows)
-        for term in (query or "").split(" AND ") if query else ():
+        for term in ([query] if query.startswith("sku:") else query.split(" AND ")) if query else ():
             known = re.fullmatch(r"(created|updated)_at:(>=|<)'([^']+)'", term)
             if known:
                 name, sign, moment = known[1], known[2], micros(known[3])
                 found = [each for each in found if (each[name] >= moment) == (sign == ">=")]
+            elif term.startswith('sku:"'):
+                skus = {re.sub(r"\\(.)", r"\1", each) for each in re.findall(r'sku:"((?:\\.|[^"\\])*)"', term)}
+                known_since = self.clock.now() - INDEXED
+                # phrases match what contains them, and what is new is not found yet
+                found = [each for each in found if any(sku in each["sku"] for sku in skus)]
+                found = [each for each in found if each["made"] <= known_since]
             elif term == "status:open":
                 found = [each for each in found if not each["cancelled"]]
             else:
@@ -293,8 +318,15 @@ class ShopifyShop(Market):
         return {**variant, "product": self._product(variant["product"]), "inventoryItem": item}
 
     def _product(self, id: str) -> dict[str, Any]:
+        product = self.products[id]
         count = len(self._skus[id])
-        return {**self.products[id], "variantsCount": {"count": count}, "hasOnlyDefaultVariant": count == 1}
+        return {
+            **product,
+            "variantsCount": {"count": count},
+            "hasOnlyDefaultVariant": count == 1 and not product["options"],
+            "publishedOnPublication": lambda _: product["published"],
+            "variants": lambda arguments: self._variants_of(id, arguments),
+        }
 
     def _node(self, wanted: str) -> dict[str, Any] | None:
         if wanted in self.variants:
@@ -462,6 +494,92 @@ class ShopifyShop(Market):
         there.update(stated)
         return _user_errors([])
 
+    # what it lists
+
+    def _variants_of(self, id: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        mine = sorted((each for each in self.variants.values() if each["product"] == id), key=_by_id)
+        mine = mine[::-1] if arguments.get("reverse") else mine
+        return {"nodes": [self._variant(each) for each in mine[: arguments["first"]]]}
+
+    def _product_by_handle(self, arguments: dict[str, Any], _: object) -> Any:
+        handle = arguments["identifier"]["handle"]
+        found = [id for id, each in self.products.items() if each["handle"] == handle]
+        return self._product(found[0]) if found else None
+
+    def _set_product(self, arguments: dict[str, Any], _: object) -> Any:
+        self._allow("write_products")
+        stated, handle = arguments["input"], arguments["identifier"]["handle"]
+        if "productOptions" not in stated:
+            return {"product": None} | _user_errors([("PRODUCT_OPTIONS_INPUT_MISSING", ["input"], "no options")])
+        if errors := self._wrong_variants(stated["variants"], ["input", "variants"], ()):
+            return {"product": None} | _user_errors(errors)
+        id = next((id for id, each in self.products.items() if each["handle"] == handle), None)
+        if id is None:
+            id = f"gid://shopify/Product/{self._number()}"
+            self.products[id] = {"__typename": "Product", "id": id, "published": False, "vendor": "Acme"}
+            self._skus[id] = []
+        names = [each["name"] for each in stated["productOptions"]]
+        self.products[id] |= {name: stated.get(name) for name in ("title", "handle", "status", "descriptionHtml")}
+        self.products[id] |= {"options": names if names != ["Title"] else [], "files": stated.get("files", [])}
+        self.products[id] |= {"vendor": stated.get("vendor", "Acme"), "productType": stated.get("productType", "")}
+        kept = {_choice(each): each for each in stated["variants"]}
+        for variant in [each for each in self.variants.values() if each["product"] == id]:  # the list is replaced
+            if kept.pop(variant["choice"], None) is None:
+                del self.variants[variant["id"]]
+                self._skus[id].remove(variant["sku"])
+                self._count[variant["sku"]] -= 1
+        for each in kept.values():
+            self._add_variant(id, each, each["sku"])
+        return {"product": self._product(id)} | _user_errors([])
+
+    def _create_variants(self, arguments: dict[str, Any], _: object) -> Any:
+        self._allow("write_products")
+        id = arguments["productId"]
+        if id not in self.products:
+            return _user_errors([("PRODUCT_DOES_NOT_EXIST", ["productId"], "Product does not exist")])
+        there = [each["choice"] for each in self.variants.values() if each["product"] == id]
+        given = [{**each, "sku": each["inventoryItem"]["sku"]} for each in arguments["variants"]]
+        if errors := self._wrong_variants(given, ["variants"], there):
+            return {"product": None, "productVariants": None} | _user_errors(errors)
+        made = [self._add_variant(id, each, each["sku"]) for each in given]
+        variants = [self._variant(self.variants[each]) for each in made]
+        return {"product": self._product(id), "productVariants": variants} | _user_errors([])
+
+    def _wrong_variants(
+        self, variants: Sequence[dict[str, Any]], path: list[str], there: Sequence[tuple[Any, ...]]
+    ) -> list[tuple[str, list[str] | None, str]]:
+        errors: list[tuple[str, list[str] | None, str]] = []
+        met = set(there)
+        for place, each in enumerate(variants):
+            if _choice(each) in met:
+                errors.append(("VARIANT_ALREADY_EXISTS", [*path, str(place)], "The variant already exists."))
+            elif each["sku"] in self.refused:
+                errors.append(("INVALID_VARIANT", [*path, str(place), "sku"], f"not allowed (token {self.presented})"))
+            met.add(_choice(each))
+        return errors
+
+    def _add_variant(self, product: str, stated: dict[str, Any], sku: str) -> str:
+        id = self._put_variant(sku, product, 0, f"{Decimal(stated['price']):.2f}")
+        there = self.variants[id]
+        there["choice"] = _choice(stated)
+        there["compareAtPrice"] = stated.get("compareAtPrice")
+        there["barcode"] = stated.get("barcode")
+        there["weight"] = stated["inventoryItem"].get("measurement", {}).get("weight")
+        self.acts[Change.CREATE, sku] += 1
+        return id
+
+    def _publications(self, _: object, __: object) -> Any:
+        self._allow("write_publications")
+        names = {"gid://shopify/Publication/6": "Point of Sale", STORE: "Online Store"}
+        return {"nodes": [{"id": id, "name": name} for id, name in names.items()]}
+
+    def _publish(self, arguments: dict[str, Any], _: object) -> Any:
+        self._allow("write_publications")
+        if [each["publicationId"] for each in arguments["input"]] != [STORE]:
+            return _user_errors([("", ["input", "0", "publicationId"], "Publication does not exist")])
+        self.products[arguments["id"]]["published"] = True
+        return _user_errors([])
+
 
 class AppShopifyShop(ShopifyShop):
     """The same shop, for an app with client credentials, whose tokens live a day."""
@@ -494,6 +612,17 @@ _LOCATIONS = [
     {"id": "gid://shopify/Location/1", "name": "Warehouse", "fulfillsOnlineOrders": True},
     {"id": "gid://shopify/Location/2", "name": "Shop floor", "fulfillsOnlineOrders": False},
 ]
+
+
+def _cost_of_product(variable: object) -> float:
+    """What a product that is set costs besides."""
+    if not isinstance(variable, dict) or "variants" not in variable:
+        return 0
+    return 0.2 * len(variable["variants"]) + 1.9 * len(variable.get("files", ()))
+
+
+def _choice(variant: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((each["optionName"], each["name"]) for each in variant["optionValues"]))
 
 
 def _by_id(row: Mapping[str, Any]) -> str:

@@ -20,13 +20,14 @@ from daemon.trade import (
     Unknown,
 )
 from handlers.drivers import batches
-from handlers.drivers.shopify import documents, products, reading
+from handlers.drivers.shopify import additions, documents, products, reading
 from handlers.drivers.shopify.api import Api
 from handlers.drivers.values import micros, stamp
 
 _OVERLAP: Final = 120_000_000  # microseconds: the search index of the shop lags behind
 _KEYS: Final = uuid.UUID("6d0c2f0e-6f0b-5a52-9a59-2f1f5f8a7f11")  # our own name space of idempotency keys
 _USEFUL: Final = {"read_all_orders", "read_metaobject_definitions", "write_products"}  # the last, to hide
+_STORE: Final = "Online Store"  # the name of its publication
 _GONE: Final = dict.fromkeys(
     ("INVALID_INVENTORY_ITEM", "PRODUCT_DOES_NOT_EXIST", "PRODUCT_VARIANT_DOES_NOT_EXIST"), "D-SKU-UNKNOWN"
 )
@@ -62,8 +63,15 @@ class Shopify(Driver):
             example="Lamps;Chairs",
         ),
     )
-    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE))
-    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 250, Change.PRICE: 80, Change.PRODUCT: 40}
+    able = frozenset(
+        (Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE, Able.CREATE)
+    )
+    limits: ClassVar[Mapping[Change, int]] = {
+        Change.STOCK: 250,
+        Change.PRICE: 80,
+        Change.PRODUCT: 40,
+        Change.CREATE: 10,
+    }
 
     def __init__(self, shop: Shop, lines: Lines) -> None:
         super().__init__(shop, lines)
@@ -84,16 +92,27 @@ class Shopify(Driver):
             currency=shop["currencyCode"],
             tax_included=shop["taxesIncluded"],
             timezone=shop["ianaTimezone"],
-            lacks=tuple(sorted(_USEFUL - scopes)),
-            about={"location": self._location(found["locations"]["nodes"])},
+            lacks=tuple(sorted((_USEFUL | self._publishing()) - scopes)),
+            about={"location": self._location(found["locations"]["nodes"]), **self._publication(scopes)},
         )
 
     def _needed(self) -> set[str]:
         push = self.shop.settings.get("push", "stock;price").split(";")
         needed = {"read_products", "read_locations", "read_inventory"}
         needed |= {"write_inventory"} if "stock" in push else set()
-        needed |= {"write_products"} if {"price", "product"} & set(push) else set()
+        needed |= {"write_products"} if {"price", "product"} & set(push) or self._publishing() else set()
         return needed if self.shop.settings.get("orders") == "off" else needed | {"read_orders"}
+
+    def _publishing(self) -> set[str]:
+        """The right to publish what is listed; nothing where nothing is."""
+        return {"write_publications"} if self.shop.settings.get("create_listings") == "on" else set()
+
+    def _publication(self, scopes: set[str]) -> dict[str, str]:
+        """The online store, where new products are published; nothing where we may not, or there is none."""
+        if not self._publishing() & scopes:
+            return {}
+        found = self._api.send(documents.PUBLICATIONS)["publications"]["nodes"]
+        return next(({"publication": each["id"]} for each in found if each["name"] == _STORE), {})
 
     def _location(self, there: Sequence[Mapping[str, Any]]) -> str:
         wanted = self.shop.settings.get("location", "").strip()
@@ -168,6 +187,8 @@ class Shopify(Driver):
     # what is stated
 
     def push(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket:
+        if change is Change.CREATE:
+            return Answers(tuple(additions.add(self._api, offers, self._published_on, self._wrong)))
         listed = [offer for offer in offers if offer.remote_id]
         unlisted = tuple(batches.refused(offer, "D-SKU-UNKNOWN") for offer in offers if not offer.remote_id)
         if change is Change.STOCK:
@@ -179,6 +200,13 @@ class Shopify(Driver):
         return Answers((*unlisted, *done))
 
     def ask(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket | NotDone | Unknown:
+        if change is Change.CREATE:
+            there = additions.find(self._api, offers, self._published_on)
+            ready = {
+                each.sku: each for each in there.listings.values() if each.about["product"] not in there.unpublished
+            }
+            listed = tuple(Result(sku, listing=each) for sku, each in ready.items())
+            return Answers(listed) if listed else NotDone()
         if change is Change.STOCK:
             # all as stated: done. Else the same key tells: the shop answers to it what it has answered before
             stated = self._stock_now(offers)
@@ -264,6 +292,10 @@ class Shopify(Driver):
                 mine = [each for each in wrong if each.place in (place, None)]
                 results.append(batches.refused(offer, mine[0].code, mine[0].detail) if mine else Result(offer.sku))
         return results
+
+    @property
+    def _published_on(self) -> str:
+        return self.shop.about.get("publication", "")
 
     def _stock_now(self, offers: Sequence[Offer]) -> dict[str, int]:
         ids = [offer.about["item"] for offer in offers]

@@ -23,10 +23,14 @@ CATEGORIES: Final = """query($search: String!) { taxonomy { categories(first: 1,
       ... on TaxonomyChoiceListAttribute { id name values(first: 25) { nodes { name } } }
       ... on TaxonomyMeasurementAttribute { id name } } } } } } }"""
 
-LISTINGS: Final = """query($n: Int!, $c: String, $q: String) {
-  productVariants(first: $n, after: $c, query: $q, sortKey: ID) {
-    nodes { id sku displayName product { id hasOnlyDefaultVariant } inventoryItem { id duplicateSkuCount } }
-    pageInfo { hasNextPage endCursor } } }"""
+_LISTED: Final = "id sku displayName product { id hasOnlyDefaultVariant } inventoryItem { id duplicateSkuCount }"
+
+LISTINGS: Final = f"""query($n: Int!, $c: String, $q: String) {{
+  productVariants(first: $n, after: $c, query: $q, sortKey: ID) {{
+    nodes {{ {_LISTED} }}
+    pageInfo {{ hasNextPage endCursor }} }} }}"""
+
+PUBLICATIONS: Final = "query { publications(first: 30) { nodes { id name } } }"
 
 LINE_ITEMS: Final = """nodes { id sku title quantity currentQuantity variant { id }
       originalUnitPriceSet { shopMoney { amount } }
@@ -87,6 +91,48 @@ def set_prices(products: int) -> str:
     """The mutation that prices the variants of so many products in one request: one field for each product."""
     asked = ", ".join(f"$p{n}: ID!, $v{n}: [ProductVariantsBulkInput!]!" for n in range(products))
     return f"mutation({asked}) {{\n  {_LINES.join(map(_update_variants, range(products)))} }}"
+
+
+def find_products(sizes: Sequence[int], *, published: bool) -> str:
+    """The query for variants that a search finds, and for the products of some handles with so many of their latest
+    variants; `published`: and whether they are on a publication."""
+    asked = ["$q: String!", "$n: Int!", *(f"$h{n}: String!" for n in range(len(sizes))), *["$at: ID!"] * published]
+    more = "publishedOnPublication(publicationId: $at) " if published else ""
+    fields = [f"productVariants(first: $n, query: $q) {{ nodes {{ {_LISTED} }} }}"]
+    fields += [
+        f"p{n}: productByIdentifier(identifier: {{handle: $h{n}}}) {{ id {more}"
+        f"variants(first: {size}, sortKey: ID, reverse: true) {{ nodes {{ {_LISTED} }} }} }}"
+        for n, size in enumerate(sizes)
+    ]
+    return f"query({', '.join(asked)}) {{\n  {_LINES.join(fields)} }}"
+
+
+def add_products(new: Sequence[bool], counts: Sequence[int]) -> str:
+    """The mutation that makes products, or adds so many variants to products that are there."""
+    asked, fields = [], []
+    for n, (is_new, count) in enumerate(zip(new, counts, strict=True)):
+        if is_new:
+            asked.append(f"$h{n}: ProductSetIdentifiers!, $i{n}: ProductSetInput!")
+            fields.append(
+                f"m{n}: productSet(identifier: $h{n}, input: $i{n}, synchronous: true) {{ product {{ id "
+                f"variants(first: {count}) {{ nodes {{ {_LISTED} }} }} }} userErrors {{ code field message }} }}"
+            )
+        else:
+            asked.append(f"$p{n}: ID!, $v{n}: [ProductVariantsBulkInput!]!")
+            fields.append(
+                f"m{n}: productVariantsBulkCreate(productId: $p{n}, variants: $v{n}) {{ product {{ id }} "
+                f"productVariants {{ {_LISTED} }} userErrors {{ code field message }} }}"
+            )
+    return f"mutation({', '.join(asked)}) {{\n  {_LINES.join(fields)} }}"
+
+
+def publish(products: int) -> str:
+    """The mutation that lets buyers see so many products."""
+    asked = ", ".join(f"$p{n}: ID!" for n in range(products))
+    fields = (
+        f"m{n}: publishablePublish(id: $p{n}, input: $at) {{ userErrors {{ field message }} }}" for n in range(products)
+    )
+    return f"mutation($at: [PublicationInput!]!, {asked}) {{\n  {_LINES.join(fields)} }}"
 
 
 def _update_variants(number: int) -> str:
