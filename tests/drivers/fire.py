@@ -75,8 +75,9 @@ def under_fire(work: Work, pushes: int, seed: int) -> Told:
     work.patience = HASTE
     work.shop.weather = weather(random.Random(seed + 1), told.met)  # noqa: S311
     for number in range(1, pushes + 1):
-        change = chance.choice(work.changes())
-        offers = _offers(work, listed, chance, change, number)
+        change = chance.choice([*work.changes(), *[Change.CREATE] * (Able.CREATE in work.driver.able)])
+        make = _new_offers if change is Change.CREATE else _offers
+        offers = make(work, listed, chance, change, number)
         told.faults += [f"seed {seed}, push {number}: {fault}" for fault in _push(work, change, offers, chance, told)]
     work.shop.weather = None
     work.patience = None
@@ -97,12 +98,25 @@ def _offers(work: Work, listed: dict[str, Listing], chance: random.Random, chang
     return offers
 
 
+def _new_offers(work: Work, _: dict[str, Listing], chance: random.Random, __: Change, number: int) -> list[Offer]:
+    """Of items that nobody has listed, some of them variants of products that are listed by now; one may be refused."""
+    skus = [f"N-{number}-{place}" for place in range(chance.randint(1, SKUS))]
+    if chance.random() < 0.3:
+        work.shop.refused.add(skus[0])
+    groups = [chance.choice((None, f"G-{number // 20}")) for _ in skus]
+    return [
+        offer
+        for sku, group in zip(skus, groups, strict=True)
+        for offer in work.unlisted([sku], group=group, values={"option:Size": sku})
+    ]
+
+
 def _push(work: Work, change: Change, offers: list[Offer], chance: random.Random, told: Told) -> Iterator[str]:
     """One push, settled; what was wrong with it."""
     there = {offer.sku: work.stands(change, offer) for offer in offers}  # a sku that is sold out may be once more
     work.shop.acts.clear()
     try:
-        results = work.settled(change, offers, key=f"{change}-{offers[0].version}", chance=chance)
+        results = work.settled(change, offers, key=f"{change}-{offers[0].version}-{offers[0].sku}", chance=chance)
     except AssertionError as error:
         yield str(error)
         results = {}

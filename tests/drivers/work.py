@@ -200,6 +200,11 @@ class Work:
 
     def stands(self, change: Change, offer: Offer) -> bool:
         """Whether the marketplace has what the offer states."""
+        if change is Change.CREATE:
+            try:
+                return bool(self.shop.title(offer.sku)) and self.stands(Change.PRICE, offer)
+            except ValueError:  # it is not there, or more than once
+                return False
         if change is Change.PRODUCT:
             return offer.product is not None and self.shop.title(offer.sku) == offer.product.title
         if change is Change.PRICE:
