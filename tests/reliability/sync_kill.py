@@ -38,6 +38,7 @@ class Trade:
         self.quantities = dict.fromkeys(STOCKED, 1)
         self.stated: Counter[str] = Counter(dict.fromkeys(STOCKED, 1))
         self.orders: set[str] = set()
+        self.new: list[str] = []  # what nobody has listed at the shop
         self.files = self.commands = 0
 
     def drop(self, folder: str, name: str, content: str) -> None:
@@ -55,6 +56,18 @@ class Trade:
         rows = "".join(f"{sku},{self.quantities[sku]}\n" for sku in some)
         self.drop("catalog", f"stock-{self.files:05}.csv", "sku,quantity\n" + rows)
 
+    def add(self) -> None:
+        """A file with items that the shop does not have; some of them are variants of one product."""
+        rows = ""
+        for _ in range(self.chance.randint(1, 6)):
+            sku = f"NEW-{len(self.new)}"
+            self.new.append(sku)
+            self.quantities[sku], self.stated[sku] = self.chance.randint(1, 9), 1
+            group = self.chance.choice(["", f"G-{len(self.new) // 12}"])
+            rows += f"{sku},Thing {sku},{self.quantities[sku]},9.99,EUR,{group},{sku}\n"
+        self.files += 1
+        self.drop("catalog", f"new-{self.files:05}.csv", "sku,title,quantity,price,currency,group_id,option:Size\n" + rows)
+
     def order(self) -> None:
         """Somebody buys something whose quantity nobody states again."""
         self.orders.add(self.shop.put_order([(self.chance.choice(SOLD), 1, "19.99")]))
@@ -66,8 +79,10 @@ class Trade:
     def go_on(self) -> None:
         """One thing more, whichever."""
         act = self.chance.random()
-        if act < 0.5:
+        if act < 0.3:
             self.state()
+        elif act < 0.5:
+            self.add()
         elif act < 0.7:
             self.order()
         elif act < 0.9:
@@ -120,7 +135,7 @@ def begin(config: Path, trade: Trade) -> None:
     rows = "".join(f"{sku},Thing,{quantity}\n" for sku, quantity in skus.items())
     trade.drop("catalog", "catalog.csv", "sku,title,quantity\n" + rows)
     wait_until(lambda: look(config, "select count(*) from item") == [(80,)], 60, "the catalog")
-    credentials, settings = trade.shop.credentials(), {"push": "stock"}
+    credentials, settings = trade.shop.credentials(), {"push": "stock", "create_listings": "on"}
     create = {"command": "connection.create", "name": "shop", "driver": "shopify", "every": "1m"}
     trade.command(**create, credentials=credentials, settings=settings)
     wait_until(lambda: trade.shop.acts.total() >= 80, 60, "the first sync")
@@ -151,7 +166,15 @@ def is_settled(config: Path, trade: Trade) -> bool:
 
 
 def same(trade: Trade) -> bool:
-    return all(trade.shop.quantity(sku) == quantity for sku, quantity in trade.quantities.items())
+    return all(there(trade, sku) == quantity for sku, quantity in trade.quantities.items())
+
+
+def there(trade: Trade, sku: str) -> int | None:
+    """What the shop has of it; None where it is not listed, or more than once."""
+    try:
+        return trade.shop.quantity(sku)
+    except ValueError:
+        return None
 
 
 def told(trade: Trade) -> list[dict[str, str]]:
@@ -166,11 +189,16 @@ def find_faults(config: Path, trade: Trade) -> list[str]:
     """What was lost, doubled or left open."""
     faults = []
     for sku, quantity in trade.quantities.items():
-        if trade.shop.quantity(sku) != quantity:
-            faults.append(f"{sku}: the shop has {trade.shop.quantity(sku)}, stated was {quantity}")
+        if there(trade, sku) != quantity:
+            faults.append(f"{sku}: the shop has {there(trade, sku)}, stated was {quantity}")
         if trade.shop.acts[Change.STOCK, sku] > trade.stated[sku]:
             acts = trade.shop.acts[Change.STOCK, sku]
             faults.append(f"{sku}: {acts} statements took effect, there were {trade.stated[sku]}")
+    for sku in trade.new:
+        if trade.shop.acts[Change.CREATE, sku] != 1:
+            faults.append(f"{sku}: it was listed {trade.shop.acts[Change.CREATE, sku]} times")
+        elif not trade.shop.visible(sku):
+            faults.append(f"{sku}: it was not published")
     lines = Counter((row["order_id"], row["line_id"]) for row in told(trade) if row["event"] == "new")
     faults += [f"order {order} was told {number} times" for (order, _), number in lines.items() if number > 1]
     faults += [f"order {order} was lost" for order in trade.orders - {order for order, _ in lines}]
