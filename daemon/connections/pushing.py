@@ -1,6 +1,7 @@
 """Brings offers to a marketplace: each batch is noted before it is sent, and its end is known before anything newer."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -34,6 +35,8 @@ class Pushing:
         self._clock = clock
         self._gathered: dict[Change, dict[str, Offer]] = {}
         self.busy: set[tuple[Change, str]] = set()  # their last push is not answered yet
+        self.added: Counter[Change] = Counter()
+        self.left = False  # something is for the next push
         self.sent = self.refused = self.created = 0
 
     def settle(self) -> None:
@@ -47,6 +50,7 @@ class Pushing:
 
     def add(self, change: Change, offer: Offer) -> None:
         """Send it with the next full batch."""
+        self.added[change] += 1
         gathered = self._gathered.setdefault(change, {})
         gathered[offer.sku] = offer
         if len(gathered) >= self._calls.driver.limits[change]:

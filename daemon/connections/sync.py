@@ -29,6 +29,7 @@ from daemon.store.connections import FAILING, PAUSED, Link
 from daemon.trade import Change, Result
 
 PAGE = 1000  # listings that are looked at at once
+LISTED = 1000  # items that one push lists: then come their stock, and what has changed meanwhile
 MODEL_DAILY = 86_400_000_000  # microseconds
 _BY_COMMAND = ("asked", "initial", "refresh")  # somebody waits for it: it is tried whatever failed before
 _REFUSED = ("sku", "listing_id", "code", "field", "message", "sent_at")
@@ -122,7 +123,8 @@ class Syncs:
         if pushing.created:  # what is listed now gets its stock and prices
             self._push_due(link, fence, pushing, offering)
             self._end_due(link, fence, pushing)
-        fence.step(partial(_end_push, link=link, upto=upto))
+        again = self._shops.clock.now() if pushing.left else None
+        fence.step(partial(_end_push, link=link, upto=upto, again=again))
 
     def _push_due(self, link: Link, fence: Fence, pushing: Pushing, offering: Offering) -> None:
         """Offers of listings that are due."""
@@ -145,7 +147,9 @@ class Syncs:
         refused: list[tuple[Change, Result, int]] = []
         for candidate in page:
             for change, found in offering.make(candidate):
-                if (change, candidate.sku) in pushing.busy:
+                full = change is Change.CREATE and pushing.added[change] >= LISTED
+                pushing.left |= full
+                if full or (change, candidate.sku) in pushing.busy:
                     later.append(candidate.sku)
                 elif isinstance(found, Result):
                     refused.append((change, found, candidate.item["version"]))
@@ -247,10 +251,12 @@ class Syncs:
         return End("ok", message=f"{live} listing(s) stay as they are at the marketplace.")
 
 
-def _end_push(connection: Connection, link: Link, upto: int) -> None:
-    """All that changed up to there was looked at; what the marketplace still works on is asked for when it is time."""
+def _end_push(connection: Connection, link: Link, upto: int, again: int | None) -> None:
+    """All that changed up to there was looked at; what the marketplace still works on is asked for when it is time, and
+    what was left begins `again`."""
     connections.keep(connection, link, offers_version=upto)
     looks = [each.look_at for each in effects.list_open(connection, link.id) if each.look_at]
+    looks += [again] if again else []
     if looks:
         schedule.put(connection, link.id, "offers", min(looks))
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
+from daemon.connections import sync
 from daemon.trade import Change
 from tests.connections.bench import Bench
 from tests.drivers.ticket import Feeds
@@ -167,3 +169,20 @@ def test_a_driver_that_cannot_says_so(bench: Bench, feeds: FeedMarket) -> None:
     assert "cannot list" in line["message"]
     (line,) = bench.do("connection.create", **row, **{"settings.create_listings": "no"})
     assert line["status"] == "started"
+
+
+def test_a_catalog_that_is_large_is_listed_in_parts_each_with_its_stock(
+    bench: Bench, feeds: FeedMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "LISTED", 5)
+    skus = [f"S-{number:02}" for number in range(12)]
+    bench.put_many(skus, title="Lamp", quantity=3, price=10_000)
+    bench.connect(feeds, create_listings="on", push="stock")
+    for _ in range(4):
+        settle(bench)
+    stated = [{entry["sku"] for entry in feed["entries"]} for feed in feeds.feeds]
+    made = [{entry["sku"] for entry in feed["entries"]} for feed in feeds.feeds if "title" in feed["entries"][0]]
+    assert [len(each) for each in made] == [5, 5, 2]
+    assert stated.count(made[0]) == 2, "the stock of the first part goes up on its own"
+    assert listed(feeds) == skus
+    assert [feeds.quantity(sku) for sku in skus] == [3] * 12

@@ -66,7 +66,9 @@ class Trade:
             group = self.chance.choice(["", f"G-{len(self.new) // 12}"])
             rows += f"{sku},Thing {sku},{self.quantities[sku]},9.99,EUR,{group},{sku}\n"
         self.files += 1
-        self.drop("catalog", f"new-{self.files:05}.csv", "sku,title,quantity,price,currency,group_id,option:Size\n" + rows)
+        self.drop(
+            "catalog", f"new-{self.files:05}.csv", "sku,title,quantity,price,currency,group_id,option:Size\n" + rows
+        )
 
     def order(self) -> None:
         """Somebody buys something whose quantity nobody states again."""

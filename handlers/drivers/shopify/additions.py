@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from daemon.drivers import Declined, InDoubt, Retry, Sending
+from daemon.drivers import InDoubt, Retry, Sending
 from daemon.trade import Listing, Offer, Product, Result
 from handlers.drivers import batches
 from handlers.drivers.shopify import documents, products, reading
@@ -68,11 +68,12 @@ def add(api: Api, offers: Sequence[Offer], publication: str, wrong: Wrong) -> li
             known |= made
             shown = {_handle(offer) for offer in left if offer.visible is not False}
             publish |= {id for handle, id in made.items() if handle in shown}
-        if publication and publish:
-            _publish(api, sorted(publish), publication)
+        hidden = _publish(api, sorted(publish), publication, wrong) if publication and publish else {}
     except Retry as later:
+        if len(known) == len(there.products):
+            raise
         raise InDoubt(later.code, detail=later.detail, after=later.after) from None
-    return [results[offer.sku] for offer in offers]
+    return [_seen(offer, results[offer.sku], hidden) for offer in offers]
 
 
 def _add_some(
@@ -107,13 +108,18 @@ def _add_some(
     return results, made
 
 
-def _publish(api: Api, ids: Sequence[str], publication: str) -> None:
-    """Let buyers see them in the online store."""
+def _publish(api: Api, ids: Sequence[str], publication: str, wrong: Wrong) -> dict[str, batches.Wrong]:
+    """Let buyers see them in the online store; why they do not, for those that the shop will not publish."""
     variables: dict[str, object] = {f"p{number}": id for number, id in enumerate(ids)}
     answer = api.send(documents.publish(len(ids)), Sending.KEYED, at=[{"publicationId": publication}], **variables)
-    for number in range(len(ids)):
-        for error in answer[f"m{number}"]["userErrors"][:1]:
-            raise Declined("D-REFUSED", detail=str(error["message"]))
+    errors = {id: answer[f"m{number}"]["userErrors"] for number, id in enumerate(ids)}
+    return {id: wrong({**told[0], "code": None}, 1) for id, told in errors.items() if told}
+
+
+def _seen(offer: Offer, result: Result, hidden: Mapping[str, batches.Wrong]) -> Result:
+    """The result, unless the product is there and buyers do not see it: the next look at the shop finds it."""
+    why = hidden.get(result.listing.about["product"]) if result.listing else None
+    return batches.refused(offer, why.code, why.detail) if why else result
 
 
 def _by_handle(offers: Sequence[Offer]) -> dict[str, list[Offer]]:
