@@ -7,7 +7,7 @@ from math import ceil
 from typing import NamedTuple
 
 from benchmarks.bench import Line
-from daemon.trade import Answers, Change
+from daemon.trade import STATED, Answers, Change
 from tests.clock import FakeClock
 from tests.drivers.fire import found
 from tests.drivers.work import Work
@@ -46,11 +46,11 @@ def measure(work: Work, change: Change, count: int) -> Need:
 
 
 def bench_drivers(count: int) -> list[Line]:
-    """Every driver that is part of the program, every change that it can state."""
+    """Every driver that is part of the program, every change that it can state of what is listed."""
     kinds = {kind.driver: kind for kind in found().values() if kind.driver.__module__.startswith("handlers.")}
     lines = []
     for kind in kinds.values():
-        for change in (change for change in Change if change in kind.driver.limits):
+        for change in (change for change in STATED if change in kind.driver.limits):
             with kind().opened(FakeClock()) as work:
                 need = measure(work, change, count)
             more = f" (and {need.others} for tokens and questions)" if need.others else ""

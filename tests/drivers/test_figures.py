@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.drivers import measure
-from daemon.trade import Change
+from daemon.trade import STATED, Change
 from tests.clock import FakeClock
 from tests.drivers.fire import found
 from tests.drivers.work import Work
@@ -11,8 +11,8 @@ from tests.drivers.work import Work
 CASES = {
     f"{name} {change}": (kind, change)
     for name, kind in found().items()
-    for change in kind.driver.limits
-    if kind.driver.__module__.startswith("handlers.")
+    for change in STATED
+    if change in kind.driver.limits and kind.driver.__module__.startswith("handlers.")
 }
 
 

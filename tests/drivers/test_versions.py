@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from daemon.drivers import Declined
+from daemon.drivers import Able, Declined
 from daemon.trade import Change
 from handlers.drivers.shopify import Shopify
 from handlers.drivers.shopify.api import VERSION, VERSIONS
@@ -65,6 +65,11 @@ def live(work: Work) -> list[Request]:
         work.shop.order(LOST, only=work.shop.is_push)
         work.settled(change, work.offers(skus, version=version + 10), key=f"lost-{change}")
     assert {Change.STOCK, Change.PRICE, Change.PRODUCT} == set(work.changes())
+    if Able.CREATE in work.driver.able:
+        for sku in ("N-1", "N-2"):  # the second beside the first, where a product has variants
+            work.shop.order(LOST, only=work.shop.is_push)
+            new = work.unlisted([sku], group="N", values={"option:Size": sku})
+            assert work.settled(Change.CREATE, new, key=sku)[sku].accepted
     return work.shop.requests
 
 
