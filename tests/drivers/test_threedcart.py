@@ -1,19 +1,20 @@
 """3DCart: the conformance suite, and what is 3DCart's alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 
-from daemon.drivers import Declined, InDoubt, Shop
+from daemon.drivers import Declined, InDoubt, Retry, Shop
 from daemon.trade import Answers, Change, Listing, NotDone, Offer, Product
 from handlers.drivers.threedcart import ThreeDCart
 from tests.clock import FakeClock
 from tests.drivers.bench import TestLines
 from tests.drivers.conformance import Conformance
-from tests.simulators.server import LOST, Fault, Reply, status
+from tests.simulators.server import LOST, Fault, Reply, Request, status
 from tests.simulators.threedcart import ThreeDCartMarket
 
 
@@ -223,3 +224,140 @@ def test_a_time_zone_that_is_none_is_refused(shop: ThreeDCartMarket, lines: Test
     with pytest.raises(Declined) as told:
         driver(shop, lines, timezone="Mars/Base")
     assert told.value.code == "D-SETTING"
+
+
+def new(*skus: str, visible: bool | None = None, **product: Any) -> list[Offer]:
+    """Offers of what is not listed."""
+    stated = Product(**{"title": "Shirt", **product})
+    return [Offer(sku, 1, price=123_400, currency="USD", visible=visible, product=stated) for sku in skus]
+
+
+def accepted(told: object) -> dict[str, bool]:
+    assert isinstance(told, Answers)
+    return {result.key: result.accepted for result in told.results}
+
+
+def test_a_product_is_made_with_all_that_is_known_of_it(shop: ThreeDCartMarket, lines: TestLines) -> None:
+    product = {"brand": "Acme", "mpn": "M-1", "gtin": "4006381333931", "weight": 12_500, "description": "1 < 2"}
+    (offer,) = new("A", visible=False, images=("https://i.example/a.jpg",), category="Shirts", **product)
+    offer = msgspec.structs.replace(offer, list_price=150_000)
+    told = driver(shop, lines, weight_unit="g").push(Change.CREATE, [offer], "key")
+    assert accepted(told) == {"A": True}
+    assert shop.requests[-1].json() == {
+        "SKUInfo": {"SKU": "A", "Name": "Shirt", "Stock": 0, "Price": Decimal("12.34"), "RetailPrice": 15},
+        "Hide": True,
+        "Description": "1 &lt; 2",
+        "ManufacturerName": "Acme",
+        "MFGID": "M-1",
+        "GTIN": "4006381333931",
+        "Weight": 1250,
+    }
+
+
+def test_items_of_a_group_are_products_of_their_own_that_tell_their_options(
+    shop: ThreeDCartMarket, lines: TestLines
+) -> None:
+    offers = [
+        offer
+        for sku, size in (("A", "S"), ("B", "<M>"))
+        for offer in new(sku, group="T", values={"option:Size": size, "option:Colour": "red", "attribute:fit": "slim"})
+    ]
+    assert accepted(driver(shop, lines).push(Change.CREATE, offers, "key")) == {"A": True, "B": True}
+    assert [each["ShortDescription"] for each in shop.products.values()] == [
+        "Size: S<br>Colour: red",
+        "Size: &lt;M&gt;<br>Colour: red",
+    ]
+    assert [each["AdvancedOptionList"] for each in shop.products.values()] == [[], []]
+
+
+def test_a_product_that_is_still_being_made_when_its_reply_is_lost_is_waited_for(
+    shop: ThreeDCartMarket, lines: TestLines
+) -> None:
+    shop.takes = 8
+    shop.order(LOST, only=shop.is_push)
+    with pytest.raises(InDoubt):
+        driver(shop, lines).push(Change.CREATE, new("A"), "key")
+    assert accepted(driver(shop, lines).ask(Change.CREATE, new("A"), "key")) == {"A": True}
+    assert len(shop.products) == 1
+
+
+def test_a_stop_among_new_products_is_in_doubt_and_what_was_made_is_found(
+    shop: ThreeDCartMarket, lines: TestLines
+) -> None:
+    shop.order(status(429, Retry_After="600"), only=lambda each: b'"SKU":"B"' in each.body)
+    with pytest.raises(InDoubt) as told:
+        driver(shop, lines).push(Change.CREATE, new("A", "B"), "key")
+    assert told.value.after == 600
+    assert accepted(driver(shop, lines).ask(Change.CREATE, new("A", "B"), "key")) == {"A": True}
+    shop.order(status(429, Retry_After="600"))
+    with pytest.raises(Retry):
+        driver(shop, lines).push(Change.CREATE, new("B"), "key")
+    assert accepted(driver(shop, lines).push(Change.CREATE, new("A", "B"), "key")) == {"A": True, "B": True}
+    assert [each["SKUInfo"]["SKU"] for each in shop.products.values()] == ["A", "B"]
+
+
+def test_only_exactly_the_sku_is_taken_for_it_however_much_the_store_finds(
+    shop: ThreeDCartMarket, lines: TestLines
+) -> None:
+    for number in range(250):
+        shop.put_listing(f"A-{number}")
+    there = shop.put_listing("A")
+    shop.put_listing("b")
+    told = driver(shop, lines).push(Change.CREATE, new("A", "B"), "key")
+    assert isinstance(told, Answers)
+    found, made = (result.listing for result in told.results)
+    assert found and found.remote_id == there and not found.ambiguous
+    assert made and made == listed(shop, lines)["B"]
+    shop.put_listing("A")
+    told = driver(shop, lines).push(Change.CREATE, new("A"), "key")
+    assert isinstance(told, Answers) and told.results[0].listing and told.results[0].listing.ambiguous
+
+
+def test_a_product_with_variants_is_not_listed_once_more_for_its_own_sku(
+    shop: ThreeDCartMarket, lines: TestLines
+) -> None:
+    shop.put_options("SHIRT", "-S", "-M")
+    told = driver(shop, lines).push(Change.CREATE, new("SHIRT", "LAMP"), "key")
+    assert isinstance(told, Answers)
+    assert [each.code for each in told.results] == ["D-VARIANTS", ""]
+    assert len(shop.products) == 2
+
+
+@pytest.mark.parametrize("body", [[], [{"Status": "201"}], {"CatalogID": 7}])
+def test_a_product_whose_number_is_not_told_is_looked_for(
+    shop: ThreeDCartMarket, lines: TestLines, body: object
+) -> None:
+    shop.order(Fault("odd", Reply(201, body)), only=shop.is_push)
+    with pytest.raises(InDoubt):
+        driver(shop, lines).push(Change.CREATE, new("A"), "key")
+    assert isinstance(driver(shop, lines).ask(Change.CREATE, new("A"), "key"), NotDone)
+
+
+def test_what_the_store_makes_no_product_of_is_told_in_its_words(shop: ThreeDCartMarket, lines: TestLines) -> None:
+    def is_for(sku: str) -> Callable[[Request], bool]:
+        return lambda request: f'"SKU":"{sku}"'.encode() in request.body
+
+    shop.order(Fault("text", Reply(400, b"Bad Request")), only=is_for("B"))
+    shop.order(Fault("record", Reply(400, [{"Message": "No such thing"}])), only=is_for("D"))
+    told = driver(shop, lines).push(Change.CREATE, new("A", title="x" * 256) + new(*"BCD"), "key")
+    assert isinstance(told, Answers)
+    assert accepted(told) == {"A": False, "B": False, "C": True, "D": False}
+    for result, words in ((0, "Name"), (1, "Bad Request"), (3, "No such thing")):
+        assert words in told.results[result].message
+
+
+def test_the_simulator_makes_a_second_product_of_a_sku_and_none_without_what_it_needs(
+    shop: ThreeDCartMarket, lines: TestLines
+) -> None:
+    right = {"SKUInfo": {"SKU": "A", "Name": "Lamp", "CatalogID": 999}}
+    made = [shop._post("products", right).body[0]["Value"] for _ in range(2)]
+    assert made == ["101", "102"]
+    for wrong in (
+        [right],
+        {"SKU": "A"},
+        {"SKUInfo": {"SKU": "A"}},
+        {"SKUInfo": {"Name": "Lamp"}},
+        {**right, "GTIN": "4" * 51},
+    ):
+        assert shop._post("products", wrong).status == 400
+    assert len(shop.products) == 2

@@ -255,7 +255,7 @@ ELSEWHERE = {  # provoked where what they are about is tested; below `tests`
     **dict.fromkeys(("D-ANSWER", "D-SETTING", "D-SHOP", "D-VERSION"), "drivers/test_shopify.py"),
     **dict.fromkeys(("D-CREDENTIALS", "D-REFUSED", "D-SKU-UNKNOWN"), "drivers/ticket.py"),
     **dict.fromkeys(("D-CURRENCY", "D-TAX"), "daemon/test_offers.py"),
-    **dict.fromkeys(("D-RIGHTS", "D-VARIANT-PRICE"), "drivers/test_threedcart.py"),
+    **dict.fromkeys(("D-RIGHTS", "D-VARIANT-PRICE", "D-VARIANTS"), "drivers/test_threedcart.py"),
     "D-INCOMPLETE": "connections/test_create_listings.py",
     "D-SHOPWARE-VERSION": "drivers/test_versions.py",
     "D-TLS": "daemon/test_tls.py",

@@ -1,7 +1,9 @@
 """A 3DCart store, as its API documentation, its own client and production clients show it to behave.
 
 Paths in any case, bare lists, 404 for an empty one, records that count from 1, a status for each record of a change
-inside an HTTP 200, times of the store without a zone, filters of whole days for orders, two requests a second.
+inside an HTTP 200, times of the store without a zone, filters of whole days for orders, two requests a second. A
+product is made by a call of its own, as often as that is sent; how exact the filter by sku is, nobody tells: here it
+finds whatever contains it, in any case.
 """
 
 import re
@@ -20,6 +22,7 @@ from tests.simulators.server import Reply, Request
 
 ZONE = ZoneInfo("America/New_York")
 LARGEST = {"orders": 300, "products": 200}
+LONGEST = {"SKU": 255, "Name": 255, "MFGID": 50, "ManufacturerName": 50, "GTIN": 50}  # characters
 
 
 class ThreeDCartMarket(Market):
@@ -35,6 +38,8 @@ class ThreeDCartMarket(Market):
         self.orders: dict[int, dict[str, Any]] = {}
         self.lately: deque[float] = deque()
         self.free_at = 0.0
+        self.takes = 0.0  # seconds until what is made now is there
+        self.there_at: dict[int, float] = {}
         self.settings = {"api_url": f"{self.url}/3dCartWebAPI/v2"}
 
     # what tests do
@@ -141,7 +146,7 @@ class ThreeDCartMarket(Market):
         return (ceil(count / limit) - 1) // 2
 
     def is_push(self, request: Request) -> bool:
-        return request.method == "PUT"
+        return request.method in ("PUT", "POST")
 
     def _of(self, sku: str) -> dict[str, Any]:
         (found,) = (each for each in self.products.values() if each["SKUInfo"]["SKU"] == sku)
@@ -163,6 +168,8 @@ class ThreeDCartMarket(Market):
         path = request.path.lower().removeprefix("/3dcartwebapi/v2/")
         if request.method == "PUT":
             return self._put(path, request.json())
+        if request.method == "POST":
+            return self._post(path, request.json())
         if path == "orderstatus":
             return Reply(200, [{"OrderStatusID": 1, "StatusText": "New"}])
         if path == "categories":
@@ -185,8 +192,10 @@ class ThreeDCartMarket(Market):
         return True
 
     def _since(self, request: Request, rows: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
-        """Filters of the store's time: of products by the second, of orders by the day."""
-        found = list(rows.values())
+        """Filters of the store's time, of products by the second, of orders by the day; and by sku."""
+        found = [row for key, row in rows.items() if self.clock.monotonic() >= self.there_at.get(key, 0)]
+        if sku := request.query.get("sku", "").lower():
+            found = [each for each in found if sku in each["SKUInfo"]["SKU"].lower()]
         for name, column in (("lastupdatestart", "LastUpdate"), ("datestart", "OrderDate")):
             if told := request.query.get(name):
                 form = "%m/%d/%Y %H:%M:%S" if " " in told else "%m/%d/%Y"
@@ -213,6 +222,26 @@ class ThreeDCartMarket(Market):
         if product is None:
             return Reply(404, _error("404", "No records found"))
         return Reply(200, [self._put_option(product, each) for each in stated])
+
+    def _post(self, path: str, stated: Any) -> Reply:
+        if path != "products":
+            return Reply(404, _error("404", "No records found"))
+        if not isinstance(stated, dict) or not isinstance(stated.get("SKUInfo"), dict):
+            return Reply(400, _error("400", "The request is invalid"))
+        info = stated["SKUInfo"]
+        flat = {**stated, **info}
+        wrong = [name for name, longest in LONGEST.items() if len(flat.get(name, "")) > longest]
+        wrong += [name for name in ("SKU", "Name") if not info.get(name)]
+        if wrong or info["SKU"] in self.refused:
+            return Reply(400, _error("400", f"The field {wrong or 'SKU'} is invalid, token-{self.canary}"))
+        catalog = int(self.put_listing(info["SKU"]))  # its own number, and a second one of the same sku if asked so
+        product = self.products[catalog]
+        product["SKUInfo"].update({name: value for name, value in info.items() if name != "CatalogID"})
+        product.update({name: value for name, value in stated.items() if name != "SKUInfo"})
+        self.there_at[catalog] = self.clock.monotonic() + self.takes
+        self.acts[Change.CREATE, info["SKU"]] += 1
+        told = {"Key": "CatalogID", "Value": str(catalog), "Status": "201", "Message": "Created successfully"}
+        return Reply(201, [told])
 
     def _put_product(self, stated: dict[str, Any], whole: dict[str, Any]) -> dict[str, str]:
         catalog = stated["CatalogID"]

@@ -1,17 +1,16 @@
-"""3DCart, now Shift4Shop: listings, orders, stock and prices through its REST API."""
+"""3DCart, now Shift4Shop: listings, also new ones, orders, stock and prices through its REST API."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec.structs import replace
 
 from daemon.drivers import Able, Declined, Driver, Field, InDoubt, Lines, Rate, Reauth, Retry, Sending, Shop
 from daemon.errors import Code
-from daemon.money import exact
 from daemon.trade import (
     Address,
     Answers,
@@ -21,7 +20,6 @@ from daemon.trade import (
     Choice,
     Line,
     LineType,
-    Listing,
     Listings,
     NotDone,
     Offer,
@@ -33,16 +31,12 @@ from daemon.trade import (
     Unknown,
 )
 from handlers.drivers import batches
-from handlers.drivers.values import amount, markup, micros, stamp, words
+from handlers.drivers.threedcart.products import UNITS, listings_of, new_product, stands, stated_option, stated_product
+from handlers.drivers.values import amount, micros, stamp, words
 
 _OVERLAP: Final = 120_000_000  # microseconds
 _PAGE: Final = {"Products": 200, "Orders": 300}  # 500 of anything else
-_UNITS: Final = {
-    "kg": 100_000_000,
-    "lb": 45_359_237,
-    "oz": 2_834_952,
-    "g": 100_000,
-}  # in hundred-millionths of a kilogram
+_SETTLING: Final = 10  # seconds: what was cut off may still be being made there
 _CANCELLED, _NOT_COMPLETED, _UNPAID = 5, 7, 11
 _STATUS: Final = {
     1: "new",
@@ -93,11 +87,18 @@ class ThreeDCart(Driver):
             setting=True,
             required=False,
             kind="choice",
-            choices=tuple(_UNITS),
+            choices=tuple(UNITS),
         ),
     )
-    able = frozenset((Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE))
-    limits: ClassVar[Mapping[Change, int]] = {Change.STOCK: 100, Change.PRICE: 100, Change.PRODUCT: 100}
+    able = frozenset(
+        (Able.MODEL, Able.ORDERS, Able.LISTINGS, Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE, Able.CREATE)
+    )
+    limits: ClassVar[Mapping[Change, int]] = {
+        Change.STOCK: 100,
+        Change.PRICE: 100,
+        Change.PRODUCT: 100,
+        Change.CREATE: 10,  # each looked for and made by calls of its own: ten seconds
+    }
     rates: ClassVar[Mapping[str, Rate]] = {"": Rate(2, 1)}
     codes = (
         Code(
@@ -106,6 +107,13 @@ class ThreeDCart(Driver):
             "3DCart knows no price of a variant, only what is added to the product's own: it is left as it is.",
             "The listing is a variant (an advanced option).",
             "State the price of the product itself, and the surcharge of the variant in the store.",
+        ),
+        Code(
+            "D-VARIANTS",
+            "error",
+            "3DCart sells a product with this sku in variants, under skus of their own: it is not listed once more.",
+            "An item that is not listed there has the sku of a product with advanced options.",
+            "Nothing, if its variants are items of yours; `channels` keeps the item away. Else change one of the skus.",
         ),
     )
 
@@ -116,7 +124,7 @@ class ThreeDCart(Driver):
         }
         self._base = settings["api_url"].rstrip("/")
         self._currency = settings["currency"].upper()
-        self._unit = _UNITS.get(settings["weight_unit"])
+        self._unit = UNITS.get(settings["weight_unit"])
         try:
             self._zone = ZoneInfo(settings["timezone"])
         except (ZoneInfoNotFoundError, ValueError):
@@ -138,7 +146,7 @@ class ThreeDCart(Driver):
         since, begun, offset = self._resumed(cursor)
         asked = {} if since is None else {"lastupdatestart": f"{self._from(since, begun):%m/%d/%Y %H:%M:%S}"}
         for page, following in self._pages("Products", offset, asked):
-            items = tuple(listing for product in page for listing in _listings(product) if listing.sku)
+            items = tuple(listing for product in page for listing in listings_of(product) if listing.sku)
             yield Listings(items, _cursor(since, begun, following))
 
     def orders(self, cursor: str | None) -> Iterator[Orders]:
@@ -156,6 +164,8 @@ class ThreeDCart(Driver):
             yield Orders(items, _cursor(since, begun, following))
 
     def push(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket:
+        if change is Change.CREATE:
+            return Answers(tuple(self._list(offers)))
         results: list[Result] = []
         products = []
         options: dict[str, list[Offer]] = {}
@@ -172,11 +182,11 @@ class ThreeDCart(Driver):
         try:
             if products:
                 results += self._state(
-                    "Products", products, [_product(change, offer, self._unit) for offer in products]
+                    "Products", products, [stated_product(change, offer, self._unit) for offer in products]
                 )
                 sent += 1
             for catalog, listed in options.items():
-                stated = [_option(change, offer) for offer in listed]
+                stated = [stated_option(change, offer) for offer in listed]
                 results += self._state(f"Products/{catalog}/AdvancedOptions", listed, stated)
                 sent += 1
         except Retry as later:
@@ -187,11 +197,15 @@ class ThreeDCart(Driver):
 
     def ask(self, change: Change, offers: Sequence[Offer], key: str) -> Answers | Ticket | NotDone | Unknown:
         """There is no key: what stands there tells."""
+        if change is Change.CREATE:
+            self.lines.wait(_SETTLING)
+            listed = tuple(result for offer in offers if (result := self._found(offer)))
+            return Answers(listed) if listed else NotDone()
         found: dict[str, Mapping[str, Any]] = {}
         for catalog in {offer.about["catalog"] for offer in offers if offer.remote_id}:
             if told := self._call("GET", f"Products/{catalog}"):
                 found[catalog] = told[0]
-        same = [offer for offer in offers if offer.remote_id and _stands(found, change, offer, self._unit)]
+        same = [offer for offer in offers if offer.remote_id and stands(found, change, offer, self._unit)]
         return Answers(tuple(Result(offer.sku) for offer in same)) if same else NotDone()
 
     def _state(self, path: str, offers: Sequence[Offer], stated: Sequence[object]) -> list[Result]:
@@ -209,6 +223,41 @@ class ThreeDCart(Driver):
             else:
                 results.append(batches.refused(offer, "D-SKU-UNKNOWN" if status == "404" else "D-REFUSED", said))
         return results
+
+    def _list(self, offers: Sequence[Offer]) -> list[Result]:
+        """A product for each that is not there yet. To make it once more would make two, so it is looked for first."""
+        results: list[Result] = []
+        for offer in offers:
+            try:
+                results.append(self._found(offer) or self._made(offer))
+            except Retry as later:
+                if results:  # some may have been made: which, is asked
+                    raise InDoubt(later.code, detail=later.detail, after=later.after) from None
+                raise
+        return results
+
+    def _found(self, offer: Offer) -> Result | None:
+        """The result for a sku that is there; None: it is not. How exact the store's filter is, nobody tells."""
+        found = [each for page, _ in self._pages("Products", 1, {"sku": offer.sku}) for each in page]
+        same = [listing for product in found for listing in listings_of(product) if listing.sku == offer.sku]
+        if same:
+            return Result(offer.sku, listing=replace(same[0], ambiguous=len(same) > 1))
+        if any(product["SKUInfo"]["SKU"] == offer.sku for product in found):
+            return Result(offer.sku, "D-VARIANTS", self.codes[1].text)
+        return None
+
+    def _made(self, offer: Offer) -> Result:
+        """What the store says when it is to make a product of it."""
+        product = new_product(offer, self._unit)
+        found = self._call("POST", "Products", Sending.ONCE, json=product)
+        told = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
+        status, catalog = str(told.get("Status", "")), str(told.get("Value", ""))
+        if status and not status.startswith("2"):
+            return batches.refused(offer, "D-REFUSED", self.lines.clean(told.get("Message", "")))
+        if not catalog.isdigit():  # taken, perhaps, and without its number
+            raise InDoubt("D-ANSWER", detail="no CatalogID in the answer")
+        (listing,) = listings_of({"SKUInfo": {**product["SKUInfo"], "CatalogID": catalog}})
+        return Result(offer.sku, listing=listing)
 
     def _pages(
         self, path: str, offset: int, asked: Mapping[str, str]
@@ -242,8 +291,9 @@ class ThreeDCart(Driver):
             raise Declined("D-RIGHTS", detail=f"HTTP 403 {said}")
         if method == "GET" and (reply.status == 404 or "exceeds the total number of records" in said):
             return None
-        if method == "PUT" and reply.status in (400, 404):  # its records are told one by one, as in any other answer
-            return _records(reply.content) or [{"Key": "Error", "Status": str(reply.status), "Message": said}]
+        if method != "GET" and reply.status in (400, 404):  # its records are told one by one, as in any other answer
+            told = _records(reply.content) or [{"Key": "Error", "Message": said}]
+            return [{"Status": str(reply.status), **each} for each in told]
         raise Declined("D-ANSWER", detail=f"HTTP {reply.status} {said}")
 
     def _resumed(self, cursor: str | None) -> tuple[int | None, int, int]:
@@ -316,92 +366,6 @@ def _cursor(since: int | None, begun: int, following: int | None) -> str:
     if following is None:
         return f"{stamp(begun)} - 1"
     return f"{'-' if since is None else stamp(since)} {stamp(begun)} {following}"
-
-
-def _listings(product: Mapping[str, Any]) -> Iterator[Listing]:
-    info = product["SKUInfo"]
-    catalog = str(info["CatalogID"])
-    options = product.get("AdvancedOptionList") or ()
-    if not options:
-        yield Listing(info["SKU"] or "", catalog, {"catalog": catalog}, info["Name"] or "")
-    for option in options:  # the sku of a variant is that of the product, with the suffix of the option behind it
-        code = str(option["AdvancedOptionCode"])
-        sku = f"{info['SKU'] or ''}{option['AdvancedOptionSufix'] or ''}"
-        title = f"{info['Name'] or ''} {option['AdvancedOptionName'] or ''}".strip()
-        yield Listing(sku, f"{catalog}/{code}", {"catalog": catalog, "option": code}, title)
-
-
-def _product(change: Change, offer: Offer, unit: int | None) -> dict[str, object]:
-    """Only what is named is changed there. A list price is the one that is crossed out (RetailPrice)."""
-    stated: dict[str, object] = {"CatalogID": int(offer.about["catalog"])}
-    if change is Change.PRODUCT:
-        data = _data(offer, unit)
-        if "Name" in data:
-            stated["Name"] = data.pop("Name")
-        return {"SKUInfo": stated, **data}
-    if change is Change.STOCK:
-        stated["Stock"] = offer.quantity
-        return {"SKUInfo": stated, **({} if offer.visible is None else {"Hide": not offer.visible})}
-    stated["Price"] = exact(offer.price or 0)
-    if offer.list_price is not None:
-        stated["RetailPrice"] = exact(offer.list_price)
-    return {"SKUInfo": stated}
-
-
-def _data(offer: Offer, unit: int | None) -> dict[str, object]:
-    """What is known of the product, by the store's names for it; its weight only if the store's unit is known."""
-    product = offer.product
-    if product is None:
-        return {}
-    data = {
-        "Name": product.title,
-        "Description": markup(product.description),
-        "ManufacturerName": product.brand,
-        "MFGID": product.mpn,
-        "GTIN": product.gtin,
-        "Weight": None if product.weight is None or unit is None else _weight(product.weight, unit),
-    }
-    return {name: value for name, value in data.items() if value is not None}
-
-
-def _weight(value: int, unit: int) -> Decimal:
-    """Ten-thousandths of a kilogram in a unit of so many hundred-millionths of one."""
-    return exact((value * _UNITS["kg"] + unit // 2) // unit)
-
-
-def _option(change: Change, offer: Offer) -> dict[str, object]:
-    """A variant cannot be hidden, and has no texts: those are its product's."""
-    stated: dict[str, object] = {"AdvancedOptionCode": offer.about["option"]}
-    if change is Change.STOCK:
-        stated["AdvancedOptionStock"] = offer.quantity
-    elif offer.product and offer.product.gtin is not None:
-        stated["AdvancedOptionGTIN"] = offer.product.gtin
-    return stated
-
-
-def _stands(found: Mapping[str, Mapping[str, Any]], change: Change, offer: Offer, unit: int | None) -> bool:
-    """Whether the product has what the offer states."""
-    product = found.get(offer.about["catalog"])
-    if product is None:
-        return False
-    if code := offer.about.get("option"):
-        options = product.get("AdvancedOptionList") or ()
-        there = next((each for each in options if str(each["AdvancedOptionCode"]) == code), None)
-        return there is not None and all(
-            _same(there.get(name), value) for name, value in _option(change, offer).items()
-        )
-    info = product["SKUInfo"]
-    if change is Change.PRODUCT:
-        return all(_same({**product, **info}.get(name), value) for name, value in _data(offer, unit).items())
-    if change is Change.STOCK:
-        return Decimal(info["Stock"]) == offer.quantity and offer.visible in (None, not product.get("Hide"))
-    return amount(info["Price"]) == offer.price and offer.list_price in (None, amount(info["RetailPrice"]))
-
-
-def _same(there: object, stated: object) -> bool:
-    if isinstance(stated, int | Decimal):
-        return isinstance(there, int | Decimal) and there == stated
-    return words(there) == words(stated)
 
 
 def _lines(found: Mapping[str, Any], shipments: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
