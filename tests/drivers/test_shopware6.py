@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from daemon.drivers import Declined, Reauth, Shop
+from daemon.drivers import Declined, InDoubt, Reauth, Shop
 from daemon.trade import Answers, Change, Offer, Product
 from handlers.drivers.shopware6 import Shopware
 from tests.clock import FakeClock
 from tests.drivers.bench import TestLines
 from tests.drivers.conformance import Conformance
-from tests.simulators.server import Fault, Reply
-from tests.simulators.shopware6 import SPEC_SKIPPED, ShopwareMarket, against
+from tests.simulators.server import LOST, Fault, Reply
+from tests.simulators.shopware6 import CHANNEL, SPEC_SKIPPED, ShopwareMarket, against, against_entity
 
 
 class TestShopware(Conformance):
@@ -44,6 +45,8 @@ def test_the_simulator_refuses_bodies_that_the_interface_does_not_know() -> None
     assert against("/search/order", {"page": "1"})
     assert against("/_action/sync", [{"entity": "product"}])
     assert not against("/search/order", {"page": 1})
+    assert against_entity("product", {"stock": "7"}) and against_entity("product", {"childCount": 7})
+    assert not against_entity("product", {"stock": 7})
 
 
 def test_both_prices_are_stated_from_one(shop: ShopwareMarket, lines: TestLines) -> None:
@@ -174,3 +177,230 @@ def test_lines_of_other_kinds_are_told_apart_and_net_orders_have_their_tax(
         ("service", 24_500),
     ]
     assert sum(line.total for line in page.items[0].lines) == page.items[0].total
+
+
+def new(*skus: str, **stated: Any) -> list[Offer]:
+    """Offers of what is not listed."""
+    texts = {name: stated.pop(name) for name in ("brand", "group", "values", "gtin") if name in stated}
+    product = Product(title="Shirt", **texts)
+    offer = {"price": 199_900, "currency": "EUR", "tax_rate": 190_000, **stated}
+    return [Offer(sku, 1, product=product, **offer) for sku in skus]
+
+
+def variants(group: str, **sizes: str) -> list[Offer]:
+    made = [new(sku, group=group, values={"option:Size": size}) for sku, size in sizes.items()]
+    return [offer for (offer,) in made]
+
+
+def lister(shop: ShopwareMarket, lines: TestLines, **settings: str) -> Shopware:
+    held = {"create_listings": "on", **settings}
+    about = Shopware(Shop("C1", shop.credentials(), held), lines).check().about
+    return Shopware(Shop("C1", shop.credentials(), held, about=about, currency="EUR"), lines)
+
+
+def codes(told: object) -> dict[str, str]:
+    assert isinstance(told, Answers)
+    assert all(bool(each.listing) == each.accepted for each in told.results)
+    return {each.key: each.code for each in told.results}
+
+
+def by_number(shop: ShopwareMarket) -> dict[str, Any]:
+    return {each["productNumber"]: each for each in shop.products.values()}
+
+
+def test_what_is_listed_is_seen_in_the_storefront_and_sold_no_further_than_its_stock(
+    shop: ShopwareMarket, lines: TestLines
+) -> None:
+    assert codes(lister(shop, lines).push(Change.CREATE, new("A", list_price=249_900), "key")) == {"A": ""}
+    made = by_number(shop)["A"]
+    assert (made["stock"], made["isCloseout"], made["active"]) == (0, True, True)
+    assert [(each["salesChannelId"], each["visibility"]) for each in made["visibilities"]] == [(CHANNEL, 30)]
+    assert shop.taxes[made["taxId"]]["taxRate"] == 19
+    (price,) = made["price"]
+    assert (price["gross"], price["net"], price["listPrice"]["gross"]) == (
+        Decimal("19.99"),
+        Decimal("16.8"),
+        Decimal("24.99"),
+    )
+
+
+def test_sales_channels_are_chosen_by_name_and_one_that_is_gone_is_left_out(
+    shop: ShopwareMarket, lines: TestLines
+) -> None:
+    headless = "6" * 32
+    both = lister(shop, lines, sales_channels="Headless; Storefront")
+    assert codes(both.push(Change.CREATE, new("A"), "key")) == {"A": ""}
+    assert {each["salesChannelId"] for each in by_number(shop)["A"]["visibilities"]} == {CHANNEL, headless}
+    both = lister(shop, lines, sales_channels="Headless;Storefront")
+    del shop.channels[0]
+    assert codes(both.push(Change.CREATE, new("B"), "key")) == {"B": ""}
+    assert [each["salesChannelId"] for each in by_number(shop)["B"]["visibilities"]] == [headless]
+    with pytest.raises(Declined) as no:
+        lister(shop, lines, sales_channels="Headless;Storefront")
+    assert no.value.code == "D-SETTING" and "Headless" in no.value.message
+    with pytest.raises(Declined, match="sales_channels"):
+        lister(shop, lines)  # no storefront is left
+    alone = lister(shop, lines, sales_channels="Headless")
+    shop.channels.clear()
+    for _ in range(2):
+        with pytest.raises(Declined, match="sales_channels"):
+            alone.push(Change.CREATE, new("C"), "key")
+    assert "C" not in by_number(shop)
+
+
+def test_sales_channels_are_asked_for_only_where_something_is_listed(shop: ShopwareMarket, lines: TestLines) -> None:
+    assert driver(shop, lines).check().about == {"version": shop.version}
+    assert not [each for each in shop.requests if each.path.endswith("sales-channel")]
+
+
+def test_an_item_without_a_tax_that_the_shop_has_is_refused_alone(shop: ShopwareMarket, lines: TestLines) -> None:
+    there = shop.put_listing("D")
+    offers = [*new("A"), *new("B", tax_rate=None), *new("C", tax_rate=75_000), *new("D", tax_rate=None)]
+    told = lister(shop, lines).push(Change.CREATE, offers, "key")
+    assert codes(told) == {"A": "", "B": "D-INCOMPLETE", "C": "D-SHOPWARE-TAX", "D": ""}
+    assert isinstance(told, Answers)
+    said = {each.key: each for each in told.results}
+    assert "tax_rate" in said["B"].message and "7.5 %" in said["C"].message
+    assert said["D"].listing and said["D"].listing.remote_id == there, "it needs none: it is there"
+
+
+def test_items_of_a_group_become_the_variants_of_one_product(shop: ShopwareMarket, lines: TestLines) -> None:
+    small, large = new("C", group="T"), variants("T", D="L")
+    working = lister(shop, lines)
+    told = working.push(Change.CREATE, [*variants("T", A="S", B="M"), *small], "key")
+    assert codes(told) == {"A": "", "B": "", "C": ""}
+    assert shop.pushes() == 1, "with its groups, options and parent in one transaction"
+    assert codes(lister(shop, lines).push(Change.CREATE, large, "key-2")) == {"D": ""}
+    made = by_number(shop)
+    parent = shop.products[made["A"]["parentId"]]
+    assert {made[sku]["parentId"] for sku in "ABD"} == {parent["id"]}
+    assert made["C"]["parentId"] is None, "nothing tells it from the others"
+    assert len(made) == 5 and parent["productNumber"].startswith("T-")
+    (size,) = shop.groups
+    named = {each["id"]: each["name"] for each in size["options"]}
+    assert size["name"] == "Size" and sorted(named.values()) == ["L", "M", "S"]
+    assert [named[made[sku]["options"][0]["id"]] for sku in "ABD"] == ["S", "M", "L"]
+    assert sorted(named[each["optionId"]] for each in parent["configuratorSettings"]) == ["L", "M", "S"]
+    assert all(shop.visible(sku) for sku in "ABCD")
+    assert not made["A"]["visibilities"], "its product has them"
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_product_of_a_group_is_no_listing(
+    shop: ShopwareMarket, lines: TestLines, clock: FakeClock, counted: bool
+) -> None:
+    lister(shop, lines).push(Change.CREATE, variants("T", A="S"), "key")
+    clock.advance(60 * counted)
+    (page,) = driver(shop, lines).listings(None)
+    assert [each.sku for each in page.items] == ["A"]
+    counts = {each["childCount"] for each in shop.products.values()}
+    assert counts == ({0, 1} if counted else {0})
+
+
+def test_a_variant_has_not_the_numbers_of_another(shop: ShopwareMarket, lines: TestLines) -> None:
+    (first,) = new("A", group="T", values={"option:Size": "S"}, gtin="4006381333931", brand="Acme")
+    lister(shop, lines).push(Change.CREATE, [first, *variants("T", B="M")], "key")
+    made = by_number(shop)
+    parent = shop.products[made["B"]["parentId"]]
+    assert made["A"]["ean"] == "4006381333931"
+    assert (parent["ean"], parent["manufacturer"]["name"]) == (None, "Acme")
+
+
+def test_options_are_found_by_name_whatever_their_capitals_or_made_once(shop: ShopwareMarket, lines: TestLines) -> None:
+    red = {"id": "d" * 32, "name": "Red"}
+    shop.groups = [{"id": "c" * 32, "name": "Colour", "options": [red], "createdAt": shop._now()}]
+    working = lister(shop, lines)
+    for number, colour in enumerate(("red", "Blue", "BLUE", "blue")):
+        (offer,) = new(f"A-{number}", group=f"G-{number}", values={"option:colour": colour})
+        maker = working if number < 3 else lister(shop, lines)
+        assert codes(maker.push(Change.CREATE, [offer], f"key-{number}")) == {offer.sku: ""}
+    (group,) = shop.groups
+    assert [each["name"] for each in group["options"]] == ["Red", "Blue"]
+    shop.groups[0]["options"][1]["name"] = "Navy"  # somebody knows it by another name now
+    (offer,) = new("A-9", group="G-9", values={"option:colour": "blue"})
+    assert codes(lister(shop, lines).push(Change.CREATE, [offer], "key-9")) == {"A-9": ""}
+    assert [each["name"] for each in group["options"]] == ["Red", "Navy"]
+
+
+def test_a_group_of_ours_that_was_renamed_is_still_the_same(shop: ShopwareMarket, lines: TestLines) -> None:
+    lister(shop, lines).push(Change.CREATE, variants("T", A="S"), "key")
+    shop.groups[0]["name"] = "Width"
+    assert codes(lister(shop, lines).push(Change.CREATE, variants("T", B="M"), "key-2")) == {"B": ""}
+    assert [each["name"] for each in shop.groups] == ["Width"]
+
+
+def test_two_variants_with_the_same_options_are_told_apart_from_the_beginning(
+    shop: ShopwareMarket, lines: TestLines
+) -> None:
+    told = lister(shop, lines).push(Change.CREATE, variants("T", A="S", B="S", C="M"), "key")
+    assert codes(told) == {"A": "", "B": "D-SHOPWARE-OPTIONS", "C": ""}
+    told = lister(shop, lines).push(Change.CREATE, [*variants("T", D="s"), *variants("U", E="S")], "key-2")
+    assert codes(told) == {"D": "D-SHOPWARE-OPTIONS", "E": ""}
+    assert isinstance(told, Answers) and "A has the same options" in told.results[0].message
+
+
+def test_a_variant_that_is_refused_hinders_no_other_of_its_product(shop: ShopwareMarket, lines: TestLines) -> None:
+    shop.refused.add("A")
+    told = lister(shop, lines).push(Change.CREATE, variants("T", A="S", B="M"), "key")
+    assert codes(told) == {"A": "D-REFUSED", "B": ""}
+    assert len(shop.products) == 2
+    (size,) = shop.groups
+    assert [each["name"] for each in size["options"]] == ["M"]
+
+
+def test_a_number_that_is_taken_meanwhile_is_found(shop: ShopwareMarket, lines: TestLines) -> None:
+    meanwhile = Fault(
+        "somebody is quicker", before=lambda: shop.products.update(quick) if "B" not in by_number(shop) else None
+    )
+    quick = {shop.put_listing("B"): shop.products.popitem()[1]}
+    shop.order(meanwhile, only=shop.is_push)
+    told = lister(shop, lines).push(Change.CREATE, new(*"ABCD"), "key")
+    assert codes(told) == dict.fromkeys("ABCD", "")
+    assert isinstance(told, Answers)
+    assert {each.key: each.listing.remote_id for each in told.results if each.listing}["B"] in quick
+    assert len(shop.products) == 4
+
+
+def test_what_has_its_place_there_is_not_overwritten(shop: ShopwareMarket, lines: TestLines) -> None:
+    lister(shop, lines).push(Change.CREATE, new("A", "B"), "key")
+    made = by_number(shop)
+    made["A"]["productNumber"] = "A-2019"  # renumbered
+    made["B"].update(childCount=1, stock=7)  # it has got variants
+    shop.put_listing("c")  # the shop does not tell c from C
+    told = lister(shop, lines).push(Change.CREATE, new("A", "B", "C"), "key")
+    assert codes(told) == dict.fromkeys("ABC", "D-SHOPWARE-TAKEN")
+    assert isinstance(told, Answers) and "A-2019" in told.results[0].message
+    assert made["B"]["stock"] == 7 and len(shop.products) == 3
+
+
+def test_a_creation_that_arrived_late_does_no_harm(shop: ShopwareMarket, lines: TestLines) -> None:
+    offers = [*new("A"), *variants("T", B="S", C="M")]
+    working = lister(shop, lines)
+    shop.order(LOST, only=shop.is_push)
+    with pytest.raises(InDoubt):
+        working.push(Change.CREATE, offers, "key")
+    assert codes(lister(shop, lines).ask(Change.CREATE, offers, "key")) == dict.fromkeys("ABC", "")
+    (sent,) = (each for each in shop.requests if shop.is_push(each))
+    before = len(shop.products), len(shop.groups[0]["options"])
+    assert shop.answer(sent).status == 200, "sent once more, by a line that was slow"
+    assert (len(shop.products), len(shop.groups[0]["options"])) == before
+    assert [len(each["configuratorSettings"]) for each in shop.products.values()] == [2, 0, 0, 0]
+
+
+def test_as_few_questions_are_asked_as_there_are_things_to_know(shop: ShopwareMarket, lines: TestLines) -> None:
+    working = lister(shop, lines)
+    before = len(shop.requests)
+    for number in range(3):
+        working.push(
+            Change.CREATE, variants(f"T-{number}", **{f"A-{number}": "S", f"B-{number}": "M"}), f"key-{number}"
+        )
+    asked = [each.path.partition("/api/")[2] for each in shop.requests[before:]]
+    assert sorted(asked) == sorted(
+        [
+            "oauth/token",
+            "search/tax",
+            "search/sales-channel",
+            "search/property-group",
+            *["search/product", "_action/sync"] * 3,
+        ]
+    )

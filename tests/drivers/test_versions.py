@@ -43,7 +43,8 @@ class ThreeDCartWork(Work):
 
 
 def live(work: Work) -> list[Request]:
-    """Everything a driver does: check, model, listings, orders with changes, offers, and a question after lost replies.
+    """Everything a driver does: check, model, listings, orders with changes, offers also of what is new, and a question
+    after lost replies.
 
     What was sent.
     """
@@ -108,7 +109,7 @@ def test_what_shopware_is_sent_is_known_to_its_openapi(sent: list[Request]) -> N
     known = shopware6._spec()["paths"]
     paths = {(request.method.lower(), request.path.removeprefix("/shop/api")) for request in sent}
     assert {path for method, path in paths if method not in known.get(path, ())} <= UNKNOWN
-    assert len(paths) >= 9
+    assert len(paths) >= 11
     for request in sent:
         if request.method == "POST":
             assert against(request.path.removeprefix("/shop/api"), request.json()) == []

@@ -23,8 +23,25 @@ SPEC = Path(__file__).parents[3] / "shared" / "specs" / "shopware6" / "adminapi.
 SPEC_SKIPPED = "" if SPEC.exists() else f"no official OpenAPI: {SPEC} is not there, only rules of run time hold"
 LARGEST = 500
 CURRENCY = "b7d2554b0ce847cd82f3ac9bd1c0dfca"
-REQUIRED = ("name", "productNumber", "taxId", "price", "stock")
+INDEXED = 30_000_000  # microseconds until the queue has counted new variants
+STOREFRONT, HEADLESS = "8a243080f92e4c719546314b577cf82b", "f183ee5650cf4bdb8a774337575067a6"  # types of sales channels
+CHANNEL = "5" * 32
+REQUIRED = {
+    "product": ("name", "productNumber", "taxId", "price", "stock"),
+    "variant": ("productNumber", "stock"),  # what else it lacks it has of its product
+    "product_manufacturer": ("name",),
+    "property_group": ("name",),
+    "property_group_option": ("name", "groupId"),
+}
+SCHEMAS = {
+    "product": "Product",
+    "product_manufacturer": "ProductManufacturer",
+    "property_group": "PropertyGroup",
+    "property_group_option": "PropertyGroupOption",
+}
+JOINED = ("options", "configuratorSettings", "visibilities")  # told only to those who ask for them
 BLANK = "c1051bb4-d103-4f74-8988-acbcafc7fdc3"
+LONG = "d94b19cc-114f-4f44-9cc4-4138e80a87b9"
 
 
 @cache
@@ -45,6 +62,21 @@ def against(path: str, body: Any) -> list[str]:
     return [error.message for error in _validator(path).iter_errors(body)]
 
 
+@cache
+def _entity(name: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": _spec()["components"]})
+
+
+def against_entity(entity: str, row: Any) -> list[str]:
+    """What the OpenAPI has against a row that is written, which need not be whole."""
+    if SPEC_SKIPPED:
+        return []
+    known = _spec()["components"]["schemas"][SCHEMAS[entity]]["properties"]
+    protected = [name for name in row if name not in known or (name != "id" and known[name].get("readOnly"))]
+    wrong = [error for error in _entity(SCHEMAS[entity]).iter_errors(row) if error.validator != "required"]
+    return [*(f"{name} cannot be written" for name in protected), *(error.message for error in wrong)]
+
+
 class ShopwareMarket(Market):
     """One shop whose default currency is the euro."""
 
@@ -54,6 +86,12 @@ class ShopwareMarket(Market):
         self.products: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, dict[str, Any]] = {}
         self.makers: dict[str, dict[str, Any]] = {}
+        self.taxes = {f"{rate:032}": {"id": f"{rate:032}", "taxRate": rate, "name": f"{rate} %"} for rate in (19, 7)}
+        self.channels = [
+            {"id": CHANNEL, "name": "Storefront", "typeId": STOREFRONT},
+            {"id": "6" * 32, "name": "Headless", "typeId": HEADLESS},
+        ]
+        self.uncounted: list[tuple[int, str]] = []  # when the queue counts the variants of a product once more
         self.sets: list[dict[str, Any]] = []
         self.groups: list[dict[str, Any]] = []
         self.lacking: list[str] = []  # privileges
@@ -77,23 +115,41 @@ class ShopwareMarket(Market):
 
     def put_listing(self, sku: str, quantity: int = 0, price: str = "10.00") -> str:
         number = self._id()
-        self.products[number] = {
-            "id": number,
+        stated = {"currencyId": CURRENCY, "gross": Decimal(price), "net": Decimal(price), "linked": True}
+        self.products[number] = self._blank(number) | {
             "productNumber": sku,
             "name": f"Thing {sku}",
-            "childCount": 0,
             "stock": quantity,
+            "price": [stated],
+            "taxId": f"{19:032}",
+            "visibilities": [{"id": self._id(), "salesChannelId": CHANNEL, "visibility": 30}],
+        }
+        return number
+
+    def _blank(self, id: str) -> dict[str, Any]:
+        """A product of which nothing is stated."""
+        named = (
+            "parentId",
+            "name",
+            "description",
+            "ean",
+            "manufacturerNumber",
+            "manufacturer",
+            "weight",
+            "taxId",
+            "price",
+        )
+        return dict.fromkeys(named) | {
+            "id": id,
+            "childCount": 0,
             "active": True,
-            "description": None,
-            "ean": None,
-            "manufacturerNumber": None,
-            "manufacturer": None,
-            "weight": None,
-            "price": [{"currencyId": CURRENCY, "gross": Decimal(price), "net": Decimal(price), "linked": True}],
+            "isCloseout": False,
+            "options": [],
+            "configuratorSettings": [],
+            "visibilities": [],
             "createdAt": self._now(),
             "updatedAt": None,
         }
-        return number
 
     def put_order(self, lines: Sequence[tuple[str, int, str]], age: float = 0) -> str:
         number = self._id()
@@ -158,10 +214,12 @@ class ShopwareMarket(Market):
         return str(self._of(sku)["price"][0]["gross"])
 
     def title(self, sku: str) -> str:
-        return str(self._of(sku)["name"])
+        return str(self._inherited(self._of(sku))["name"])
 
     def visible(self, sku: str) -> bool:
-        return bool(self._of(sku)["active"])
+        there = self._of(sku)
+        shown = there["visibilities"] or self.products.get(there["parentId"] or "", there)["visibilities"]
+        return bool(there["active"] and shown)
 
     def is_push(self, request: Request) -> bool:
         return request.path.endswith("/_action/sync")
@@ -182,6 +240,7 @@ class ShopwareMarket(Market):
 
     def answer(self, request: Request) -> Reply:
         path = request.path.removeprefix("/shop/api")
+        self._count()
         if self.clock.monotonic() < self.free_at:
             return Reply(429, _error("429", "FRAMEWORK__RATE_LIMIT", "Wait"), {"Retry-After": "20"})
         if request.method == "POST" and (wrong := against(path, request.json())):
@@ -203,6 +262,8 @@ class ShopwareMarket(Market):
             "/search/order": list(self.orders.values()),
             "/search/currency": [{"id": CURRENCY, "isoCode": self.currency, "createdAt": self._now()}],
             "/search/product-manufacturer": list(self.makers.values()),
+            "/search/tax": list(self.taxes.values()),
+            "/search/sales-channel": self.channels,
             "/search/custom-field-set": self.sets,
             "/search/property-group": self.groups,
         }
@@ -211,6 +272,13 @@ class ShopwareMarket(Market):
         if request.headers.get("sw-inheritance") == "1" and path == "/search/product":
             rows[path] = [self._inherited(each) for each in rows[path]]
         return self._search(rows[path], request.json())
+
+    def _count(self) -> None:
+        """What the queue works off."""
+        due = {parent for at, parent in self.uncounted if at <= self.clock.now()}
+        self.uncounted = [(at, parent) for at, parent in self.uncounted if parent not in due]
+        for parent in due:
+            self.products[parent]["childCount"] = sum(each["parentId"] == parent for each in self.products.values())
 
     def _inherited(self, product: dict[str, Any]) -> dict[str, Any]:
         """A variant has of its parent what it has not itself."""
@@ -230,6 +298,8 @@ class ShopwareMarket(Market):
         limit = criteria.get("limit", LARGEST)
         if limit > LARGEST:
             return Reply(400, _error("400", "FRAMEWORK__QUERY_LIMIT_EXCEEDED", f"The limit must be at most {LARGEST}"))
+        unasked = {name: None for name in JOINED if name not in criteria.get("associations", {})}
+        rows = [{**each, **{name: unasked[name] for name in unasked if name in each}} for each in rows]
         if "ids" in criteria:
             return Reply(200, {"total": 1, "data": [each for each in rows if each["id"] in criteria["ids"]]})
         found = [each for each in rows if all(_fits(each, one) for one in criteria.get("filter", ()))]
@@ -240,38 +310,117 @@ class ShopwareMarket(Market):
         return Reply(200, {"total": total, "data": chosen, "aggregations": []})
 
     def _sync(self, operations: list[dict[str, Any]], token: str) -> Reply:
-        errors = []
+        """All or nothing: first what is wrong with rows, then what the database has against them."""
         rows = [
             (operation["entity"], f"/{operation.get('key', number)}/{place}", row)
             for number, operation in enumerate(operations)
             for place, row in enumerate(operation["payload"])
         ]
-        for entity, at, row in rows:
-            there = self.products.get(row["id"])
-            if entity != "product":
-                continue
-            if there is None:  # an insert, for which the rest is missing
-                errors += [(f"{at}/{name}", BLANK, "should not be blank") for name in REQUIRED if name not in row]
-            elif there["productNumber"] in self.refused:
-                errors.append((f"{at}/stock", "INVALID", f"is not allowed for {token}"))
-        if errors:
+        if not all(operation["payload"] for operation in operations):
+            return Reply(400, _error("400", "FRAMEWORK__INVALID_SYNC_OPERATION", "No payload"))
+        if errors := [error for entity, at, row in rows for error in self._errors(entity, at, row, token)]:
             told = [_error("400", code, text, pointer)["errors"][0] for pointer, code, text in errors]
             return Reply(400, {"errors": told})
+        if refused := self._refused(rows):
+            return refused
         for entity, _, row in rows:
-            if entity == "product":
-                self._update(self.products[row["id"]], row)
-            else:
-                self.makers[row["id"]] = {**row, "createdAt": self._now()}
+            self._write(entity, row)
         return Reply(200, {"extensions": [], "data": {"product": []}, "notFound": [], "deleted": []})
 
-    def _update(self, there: dict[str, Any], row: dict[str, Any]) -> None:
-        """Only what is named is changed."""
-        for name, change in (("stock", Change.STOCK), ("price", Change.PRICE), ("name", Change.PRODUCT)):
-            self.acts[change, there["productNumber"]] += name in row
-        there.update({name: value for name, value in row.items() if name != "manufacturerId"})
+    def _errors(self, entity: str, at: str, row: dict[str, Any], token: str) -> list[tuple[str, str, str]]:
+        errors = [(f"{at}/id", "INVALID", wrong) for wrong in against_entity(entity, row)]
+        if row["id"] not in self._rows(entity):  # an insert, for which the rest is needed
+            needed = REQUIRED["variant" if row.get("parentId") else entity]
+            errors += [(f"{at}/{name}", BLANK, "should not be blank") for name in needed if row.get(name) in (None, "")]
+        if len(row.get("productNumber", "")) > 64:
+            errors.append(
+                (f"{at}/productNumber", LONG, "This value is too long. It should have 64 characters or less.")
+            )
+        number = row.get("productNumber", self.products.get(row["id"], {}).get("productNumber"))
+        if entity == "product" and number in self.refused:
+            errors.append((f"{at}/stock", "INVALID", f"is not allowed for {token}"))
+        return errors
+
+    def _refused(self, rows: list[tuple[str, str, dict[str, Any]]]) -> Reply | None:
+        """What breaks a constraint of the database: told without a row, and not always as the caller's fault."""
+        known = {kind: set(self._rows(kind)) for kind in (*SCHEMAS, "tax", "sales_channel")}
+        numbers = {each["productNumber"].casefold(): id for id, each in self.products.items()}
+        for entity, _, row in rows:
+            if any(id not in known[kind] for kind, id in _references(row)):
+                return Reply(500, _error("500", "0", "SQLSTATE[23000]: a foreign key constraint fails"))
+            there = self.products.get(row["id"], {})
+            for name, field in (("visibilities", "salesChannelId"), ("configuratorSettings", "optionId")):
+                ids = {each[field]: each["id"] for each in there.get(name, ())}
+                if any(ids.setdefault(each[field], each.get("id")) != each.get("id") for each in row.get(name, ())):
+                    return Reply(500, _error("500", "0", "SQLSTATE[23000]: 1062 Duplicate entry"))
+            number = row.get("productNumber", "")
+            if number and numbers.setdefault(number.casefold(), row["id"]) != row["id"]:
+                said = f'Product with number "{number}" already exists.'
+                return Reply(400, _error("400", "CONTENT__DUPLICATE_PRODUCT_NUMBER", said))
+            known[entity].add(row["id"])
+        return None
+
+    def _rows(self, entity: str) -> dict[str, dict[str, Any]]:
+        if entity == "property_group_option":
+            return {each["id"]: each for group in self.groups for each in group["options"]}
+        return {
+            "product": self.products,
+            "product_manufacturer": self.makers,
+            "property_group": {each["id"]: each for each in self.groups},
+            "tax": self.taxes,
+            "sales_channel": {each["id"]: each for each in self.channels},
+        }[entity]
+
+    def _write(self, entity: str, row: dict[str, Any]) -> None:
+        if entity == "product":
+            self._write_product(row)
+        elif there := self._rows(entity).get(row["id"]):
+            there.update(row)
+        elif entity == "product_manufacturer":
+            self.makers[row["id"]] = {**row, "createdAt": self._now()}
+        elif entity == "property_group":
+            self.groups.append({**row, "options": [], "createdAt": self._now()})
+        else:
+            (group,) = (each for each in self.groups if each["id"] == row["groupId"])
+            group["options"].append(row)
+
+    def _write_product(self, row: dict[str, Any]) -> None:
+        """Only what is named is changed; lists of what belongs to it grow, and lose nothing."""
+        there = self.products.get(row["id"])
+        if there is None:
+            there = self.products[row["id"]] = self._blank(row["id"])
+            if "parentId" in row:
+                self.uncounted.append((self.clock.now() + INDEXED, row["parentId"]))
+        else:
+            there["updatedAt"] = self._now()
+            for name, change in (("stock", Change.STOCK), ("price", Change.PRICE), ("name", Change.PRODUCT)):
+                self.acts[change, there["productNumber"]] += name in row
+        if "productNumber" in row:
+            self.acts[Change.CREATE, row["productNumber"]] += 1
+        there.update({name: value for name, value in row.items() if name not in ("manufacturerId", *JOINED)})
         if "manufacturerId" in row:
             there["manufacturer"] = self.makers[row["manufacturerId"]]
-        there["updatedAt"] = self._now()
+        for name in JOINED:
+            kept = {each["id"]: each for each in there[name]}
+            there[name] = list((kept | {each.get("id") or self._id(): each for each in row.get(name, ())}).values())
+
+
+def _references(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a row says is there: kinds and ids."""
+    named = {
+        "taxId": "tax",
+        "manufacturerId": "product_manufacturer",
+        "parentId": "product",
+        "groupId": "property_group",
+    }
+    options = [each["id"] for each in row.get("options", ())]
+    options += [each["optionId"] for each in row.get("configuratorSettings", ())]
+    channels = [each["salesChannelId"] for each in row.get("visibilities", ())]
+    return [
+        *((kind, row[name]) for name, kind in named.items() if name in row),
+        *(("property_group_option", id) for id in options),
+        *(("sales_channel", id) for id in channels),
+    ]
 
 
 def _fits(row: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -284,7 +433,12 @@ def _fits(row: dict[str, Any], wanted: dict[str, Any]) -> bool:
         moments = [micros(value) for value in values if value]
         return any(moment >= bounds.get("gte", 0) and moment < bounds.get("lt", 1 << 62) for moment in moments)
     chosen = wanted["value"] if wanted["type"] == "equalsAny" else [wanted["value"]]
-    return any(value in chosen for value in values)
+    return any(_low(value) in map(_low, chosen) for value in values)
+
+
+def _low(value: Any) -> Any:
+    """As the database compares: capitals are the same as small letters."""
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _values(row: Any, path: list[str]) -> list[Any]:
