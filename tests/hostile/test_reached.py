@@ -258,7 +258,6 @@ ELSEWHERE = {  # provoked where what they are about is tested; below `tests`
     **dict.fromkeys(("D-RIGHTS", "D-VARIANT-PRICE", "D-VARIANTS"), "drivers/test_threedcart.py"),
     "D-INCOMPLETE": "connections/test_create_listings.py",
     "D-SHOPWARE-VERSION": "drivers/test_versions.py",
-    "D-INCOMPLETE": "connections/test_create_listings.py",
     **dict.fromkeys(("D-SHOPWARE-OPTIONS", "D-SHOPWARE-TAKEN", "D-SHOPWARE-TAX"), "drivers/test_shopware6.py"),
     "D-TLS": "daemon/test_tls.py",
     **dict.fromkeys(
