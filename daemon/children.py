@@ -1,4 +1,4 @@
-"""The daemon's children: starts them, lends one to each worker that asks, replaces those that died."""
+"""The daemon's children: starts them, lends one for each job that a worker has, replaces those that died."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition
@@ -18,6 +18,7 @@ from daemon.errors import ChildDied
 from daemon.messages import Acknowledge, AskTwins, Block, Progress, Ready, Reply, Stop, Twins, Work
 
 HANG = 600.0  # seconds without a message, while we wait for one
+LEND = 600.0  # seconds to wait for a child: one that died is replaced long before
 _START = 120.0
 _HANDED_DOWN = (
     "PATH",
@@ -163,7 +164,7 @@ class Children:
 
     @contextmanager
     def lend(self, seconds: float | None = None) -> Iterator[Child]:
-        """A child for one worker. Raises ChildDied when none becomes free within `seconds`, and after `stop`."""
+        """A child for one job. Raises ChildDied when none becomes free within `seconds`, and after `stop`."""
         child = self._borrow(seconds)
         try:
             yield child
@@ -200,6 +201,47 @@ class Children:
             else:
                 child.close()
             self._changed.notify_all()
+
+
+class Jobs:
+    """Has one job after the other done, each by whichever child is free: between two of them it serves others. Not for
+    two threads at once."""
+
+    def __init__(self, children: Children) -> None:
+        self._children = children
+        self._child: Child | None = None
+        self._going: Generator[Reply, None, None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is going on."""
+        return self._child is not None
+
+    def ask(self, job: Work) -> Iterator[Reply]:
+        """As a child does; with the last reply it is free again. Raises ChildDied also when none becomes free."""
+        self._going = self._do(job)
+        return self._going
+
+    def tell(self, message: Acknowledge | Twins | Stop) -> None:
+        """As to a child; what comes after the end of the job is for nobody."""
+        if self._child:
+            self._child.tell(message)
+
+    def close(self) -> None:
+        """A job that is going on is not awaited any more: its child is ended."""
+        if self._going:
+            self._going.close()
+
+    def _do(self, job: Work) -> Generator[Reply, None, None]:
+        with self._children.lend(LEND) as child:
+            self._child = child
+            try:
+                for reply in child.ask(job):
+                    if child.busy:
+                        yield reply
+            finally:
+                self._child = None
+        yield reply
 
 
 def _end(status: int) -> str:

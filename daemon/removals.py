@@ -3,7 +3,7 @@
 import threading
 from decimal import Decimal
 
-from daemon.children import Child
+from daemon.children import Jobs
 from daemon.errors import Refused, Stopped
 from daemon.model import Claim, End
 from daemon.store import Store
@@ -40,7 +40,7 @@ class Removals:
         self.store = store
         self.stop = stop
 
-    def perform(self, claim: Claim, child: Child) -> End:
+    def perform(self, claim: Claim, jobs: Jobs) -> End:
         """Bring one to its end, from the step on that it has reached. Raises LeaseLost, Stopped, Surroundings."""
         upload = str(claim.args["upload_id"])
         try:

@@ -12,6 +12,8 @@ from daemon.store import Store
 from daemon.trouble import Trouble
 from daemon.worker import Performer, Worker
 
+# Files: while one small file waits for the database, the children read others.
+SMALL = 2
 # Light work with marketplaces never waits behind a first sync, nor behind a marketplace that is away: what failed last
 # is done by the others.
 LIGHT, OTHERS = 8, 16
@@ -41,7 +43,8 @@ class Staff:
                 name, slot, store, performers, outbox, children, engine, trouble, stop, instance, fail
             )  # fmt: skip
 
-        self._files = [make("worker small", Slot(small=True)), make("worker", Slot())]
+        self._files = [make(f"worker small {place}", Slot(small=True)) for place in range(SMALL)]
+        self._files += [make("worker", Slot())]
         self._outside = [make(f"marketplace light {place}", Slot(outside=True, small=True)) for place in range(LIGHT)]
         self._outside += [make(f"marketplace {place}", Slot(outside=True)) for place in range(OTHERS)]
 

@@ -15,7 +15,7 @@ from loguru import logger
 
 from daemon.accounts import Account, read_tokens
 from daemon.beside import find_sum
-from daemon.children import Child
+from daemon.children import Jobs
 from daemon.codes import sentence
 from daemon.errors import Refused, Stopped, Surroundings
 from daemon.identifiers import safe_stem
@@ -74,12 +74,12 @@ class Uploads:
         self.spools = data_dir / "spool"
         self.stop = stop
 
-    def perform(self, claim: Claim, child: Child) -> End:
+    def perform(self, claim: Claim, jobs: Jobs) -> End:
         """Bring one upload to its end; what it has applied already, by its last step, is not applied again.
 
         Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen.
         """
-        upload = _Upload(self, claim, child)
+        upload = _Upload(self, claim, jobs)
         end = upload.perform()
         # told now: a file behind this one in the same run may change the same items before both are settled
         end.items_version = upload.version or self.store.items_version(claim.account)
@@ -89,11 +89,11 @@ class Uploads:
 class _Upload:
     """One upload in work."""
 
-    def __init__(self, uploads: Uploads, claim: Claim, child: Child) -> None:
+    def __init__(self, uploads: Uploads, claim: Claim, jobs: Jobs) -> None:
         self.store = uploads.store
         self.stop = uploads.stop
         self.claim = claim
-        self.child = child
+        self.jobs = jobs
         self.account = uploads.accounts[claim.account].as_set(*claim.own)
         self.taken = self.account.folders.taken
         rules = self.account.rules_for(claim.name, claim.source)
@@ -193,10 +193,10 @@ class _Upload:
             if isinstance(reply, Block):
                 counts, version = self.store.step(self.claim, reply, merge, read.columns, read.rows, held=before.held)
                 self.version = version or self.version
-                self.child.tell(Acknowledge(reply.number))
+                self.jobs.tell(Acknowledge(reply.number))
                 removing = removing or reply.gone > 0
             elif isinstance(reply, AskTwins):
-                self.child.tell(Twins(self.store.twins(self.claim.account, reply.skus)))
+                self.jobs.tell(Twins(self.store.twins(self.claim.account, reply.skus)))
             elif isinstance(reply, Checked):
                 return self._remove(reply.blocks, read.rows) if removing else (counts, None)
         raise Unforeseen("a child ended its check without saying so")
@@ -282,15 +282,15 @@ class _Upload:
     def _ask(self, job: Read | Check | Render | Draft | List) -> Iterator[Reply]:
         """The child's replies; what it could not do becomes the exception it is."""
         stopping = False
-        for reply in self.child.ask(job):
+        for reply in self.jobs.ask(job):
             if isinstance(reply, Full):
                 raise Surroundings("S-DISK", sentence("S-DISK", detail=f"{self.spool}: {reply.error}"))
             if isinstance(reply, Broken):
                 raise Unforeseen(f"{reply.error}\n{reply.trace}")
             if isinstance(reply, Unspooled):
                 raise Unforeseen("the spool was gone")
-            if self.stop.is_set() and self.child.busy and not stopping:
-                self.child.tell(Stop())
+            if self.stop.is_set() and self.jobs.busy and not stopping:
+                self.jobs.tell(Stop())
                 stopping = True
             if not stopping:
                 yield reply

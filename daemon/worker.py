@@ -1,13 +1,13 @@
 """A worker: claim, perform, settle, publish, until the daemon stops. Only here an exception becomes a state."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Protocol
 
 from loguru import logger
 
-from daemon.children import Child, Children
+from daemon.children import Children, Jobs
 from daemon.codes import sentence
 from daemon.engine import Engine
 from daemon.errors import Cancelled, ChildDied, LeaseLost, Stopped, Surroundings, SyncFailed
@@ -19,14 +19,13 @@ from daemon.uploads import Unforeseen
 
 STRIKES = 3  # exceptions nobody foresaw, or dead children, without a finished block between them
 LOOK = 30.0  # seconds between looks for work without a hint: `Staff.look` gives one wherever something is due
-LEND = 600.0  # seconds to wait for a child: one that died is replaced long before
 
 
 class Performer(Protocol):
     """Brings claimed processes of one kind to their end."""
 
-    def perform(self, claim: Claim, child: Any) -> End:
-        """With a child for who has files to read, else None.
+    def perform(self, claim: Claim, jobs: Jobs) -> End:
+        """Foreign bytes are read by `jobs` alone.
 
         Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen."""
 
@@ -78,10 +77,10 @@ class Worker(threading.Thread):
         """Perform claimed uploads of one lane in order; what was finished is settled even if a later one fails."""
         ends: list[End] = []
         try:
-            with self._lend() as child:
+            with closing(Jobs(self.children)) as jobs:
                 for claim in claims:
                     with logger.contextualize(upload=claim.id, account=claim.account):
-                        ends.append(self._perform(claim, child))
+                        ends.append(self._perform(claim, jobs))
         except (LeaseLost, Stopped, Surroundings, ChildDied, Unforeseen) as fault:
             self._fall_back(claims, ends, fault)
         except SyncFailed:
@@ -92,20 +91,11 @@ class Worker(threading.Thread):
         else:
             self._settle(claims, ends)
 
-    @contextmanager
-    def _lend(self) -> Iterator[Child | None]:
-        """A child for who has foreign bytes to read."""
-        if self.slot.outside:
-            yield None
-            return
-        with self.children.lend(LEND) as child:
-            yield child
-
-    def _perform(self, claim: Claim, child: Child | None) -> End:
+    def _perform(self, claim: Claim, jobs: Jobs) -> End:
         try:
             if claim.stop:
                 raise Cancelled
-            return self.performers[claim.kind].perform(claim, child)
+            return self.performers[claim.kind].perform(claim, jobs)
         except Cancelled:
             return End("failed", "S-CANCELLED", sentence("S-CANCELLED"))
 

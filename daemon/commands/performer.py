@@ -9,7 +9,7 @@ from typing import Any
 
 from daemon.accounts import COMMAND_LIMITS, Account
 from daemon.beside import find_sum
-from daemon.children import Child
+from daemon.children import Jobs
 from daemon.codes import sentence as machine_sentence
 from daemon.commands import copying, results
 from daemon.commands.arguments import bind
@@ -52,22 +52,22 @@ class CommandFiles:
     def __init__(self, needs: Needs) -> None:
         self.needs = needs
 
-    def perform(self, claim: Claim, child: Child) -> End:
+    def perform(self, claim: Claim, jobs: Jobs) -> End:
         """Do what is not done yet and bring the file to its end.
 
         Raises LeaseLost, Stopped, Surroundings, SyncFailed, ChildDied, Unforeseen.
         """
-        return _File(self.needs, claim, child).perform()
+        return _File(self.needs, claim, jobs).perform()
 
 
 class _File:
     """One command file in work, or one row of the command line."""
 
-    def __init__(self, needs: Needs, claim: Claim, child: Child) -> None:
+    def __init__(self, needs: Needs, claim: Claim, jobs: Jobs) -> None:
         self.needs = needs
         self.store = needs.store
         self.claim = claim
-        self.child = child
+        self.jobs = jobs
         self.account = needs.accounts[claim.account].as_set(*claim.own)
         self.taken = self.account.folders.taken
         self.folder = b""
@@ -128,7 +128,7 @@ class _File:
         rules = self.account.rules_for(self.claim.name, self.claim.source)
         job = ReadCommands(path, suffix, self.folder, rules, COMMAND_LIMITS, find_sum(path))
         for _ in range(READINGS):
-            for reply in self.child.ask(job):
+            for reply in self.jobs.ask(job):
                 if isinstance(reply, Commands) or (isinstance(reply, Declined) and reply.code != "F-CHANGING"):
                     self.read = reply
                     return reply

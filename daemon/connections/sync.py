@@ -9,7 +9,7 @@ from loguru import logger
 from sqlalchemy import Connection
 
 from daemon.accounts import Account
-from daemon.children import Child
+from daemon.children import Jobs
 from daemon.commands.results import table
 from daemon.connections import timing
 from daemon.connections.calls import Calls
@@ -52,7 +52,7 @@ class Syncs:
         self._stop = stop
         self._publish = publish
 
-    def perform(self, claim: Claim, child: Child | None = None) -> End:
+    def perform(self, claim: Claim, jobs: Jobs | None = None) -> End:
         """Bring one to its end. Raises LeaseLost, Stopped, Cancelled, Surroundings, SyncFailed."""
         link = self._store.connections.find(str(claim.args["connection_id"]))
         if link is None or link.status == "deleted":

@@ -13,7 +13,7 @@ import pytest
 
 from daemon import child as child_module
 from daemon import spool
-from daemon.children import Child, Children
+from daemon.children import Child, Children, Jobs
 from daemon.errors import ChildDied
 from daemon.messages import (
     Acknowledge,
@@ -61,7 +61,7 @@ def rows(path: Path, count: int) -> bytes:
     return os.fsencode(write(path, [["sku", "title", "price"], *([f"S{row}", "x", "1"] for row in range(count))]))
 
 
-def answer(child: Child, job: Read | Check | Render) -> list[Reply]:
+def answer(child: Child | Jobs, job: Read | Check | Render) -> list[Reply]:
     replies = []
     for reply in child.ask(job):
         replies.append(reply)
@@ -96,6 +96,33 @@ def test_another_child_goes_on_after_the_last_applied_block(tmp_path: Path, chil
     with children.lend() as child:
         again = answer(child, Check(place, RULES, {}, "sqlite", first=2, rows=10))
     assert [reply.number for reply in again if isinstance(reply, Block)] == [2, 3, 4, 5]
+
+
+def test_a_child_serves_others_between_two_jobs_of_one(tmp_path: Path, children: Children) -> None:
+    one, other = Jobs(children), Jobs(children)
+    read = [Read(rows(tmp_path / f"{name}.csv", 5), ".csv", str(tmp_path / name), RULES) for name in "ab"]
+    for reply in one.ask(read[0]):
+        assert isinstance(reply, Spooled)
+        assert not one.busy
+        one.tell(Stop())  # nobody is there to hear it
+        assert [type(each) for each in other.ask(read[1])] == [Spooled], "the first has not even ended its loop"
+    assert answer(one, Check(str(tmp_path / "a"), RULES, {}, "sqlite"))[-1] == Checked(1)
+
+
+def test_a_job_that_is_not_awaited_any_more_ends_its_child(tmp_path: Path, children: Children) -> None:
+    source, place = rows(tmp_path / "a.csv", 100), str(tmp_path / "spool")
+    jobs = Jobs(children)
+    answer(jobs, Read(source, ".csv", place, RULES))
+    replies = jobs.ask(Check(place, RULES, {}, "sqlite", rows=10))
+    next(replies)
+    assert jobs.busy
+    jobs.close()
+    assert list(replies) == []
+    children.turn()
+    with children.lend(60) as child:
+        assert child.alive
+    assert isinstance(answer(jobs, Read(source, ".csv", place, RULES))[-1], Spooled)
+    jobs.close()
 
 
 def test_child_that_died_idle_is_replaced(children: Children) -> None:

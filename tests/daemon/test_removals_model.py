@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.accounts import Account, open_accounts
-from daemon.children import Child, Children
+from daemon.children import Children, Jobs
 from daemon.config import AccountConfig, Config
 from daemon.errors import Refused
 from daemon.identifiers import ulid
@@ -144,9 +144,9 @@ class Model:
 class Machine:
     """Store, performers and one child, without the daemon's threads."""
 
-    def __init__(self, folder: Path, child: Child) -> None:
+    def __init__(self, folder: Path, jobs: Jobs) -> None:
         self.folder = folder
-        self.child = child
+        self.jobs = jobs
         self.clock = FakeClock()
         self.store: Store = open_store(None, folder, self.clock)
         self.store.schema.prepare()
@@ -194,7 +194,7 @@ class Machine:
     def _perform(self) -> End:
         (claim,) = self.store.claim("one")
         performer = self.removals if claim.kind in ("release", "discard") else self.uploads
-        end = performer.perform(claim, self.child)
+        end = performer.perform(claim, self.jobs)
         self.store.settle([claim], [end])
         self.store.finish(self.store.finished())
         return end
@@ -215,10 +215,9 @@ class Machine:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     children = Children(1)
     children.start()
-    with children.lend(60) as child:
-        opened = Machine(tmp_path_factory.mktemp("machine"), child)
-        yield opened
-        opened.store.close()
+    opened = Machine(tmp_path_factory.mktemp("machine"), Jobs(children))
+    yield opened
+    opened.store.close()
     children.stop()
 
 
