@@ -165,4 +165,6 @@ _TEXTS = {code.name: code.text for code in DRIVER_CODES}
 
 def sentence(name: str, value: object = "", detail: object = "") -> str:
     """The sentence of a code for one case. A code that is a driver's own has no text here: then it is `detail`."""
-    return _TEXTS[name].format(value=value, detail=detail) if name in _TEXTS else str(detail)
+    said = str(detail)
+    # marketplaces end their sentences with a point, as ours do
+    return _TEXTS[name].format(value=value, detail=said.rstrip(".")) if name in _TEXTS else said

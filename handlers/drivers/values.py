@@ -1,4 +1,4 @@
-"""What several marketplaces write alike: moments in ISO 8601, amounts that may be missing, texts as HTML."""
+"""What several marketplaces write alike: moments in ISO 8601, amounts that may be missing, texts as HTML, options."""
 
 import html
 import re
@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from daemon.money import scaled
+from daemon.trade import Product
 
+_OPTION = "option:"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,3 +38,10 @@ def markup(text: str | None) -> str | None:
 def words(text: object) -> str:
     """What a text says: without its markup, which marketplaces put in order in their own ways."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text or ""))).split())
+
+
+def named_options(product: Product | None) -> dict[str, str]:
+    """What tells an item from the others of its group, by names as people write them: `Size` for `option:size`."""
+    named = {} if product is None else product.values
+    told = {name.removeprefix(_OPTION): value for name, value in named.items() if name.startswith(_OPTION) and value}
+    return {name[:1].upper() + name[1:]: value for name, value in told.items()}

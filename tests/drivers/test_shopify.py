@@ -421,7 +421,7 @@ def new(*skus: str, **product: Any) -> list[Offer]:
 
 def variants(group: str, **sizes: str) -> list[Offer]:
     made = [
-        new(sku, group=group, values={"option:Size": size}, images=(f"https://i.example/{sku}.jpg",))
+        new(sku, group=group, values={"option:size": size}, images=(f"https://i.example/{sku}.jpg",))
         for sku, size in sizes.items()
     ]
     return [offer for (offer,) in made]

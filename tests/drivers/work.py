@@ -202,7 +202,8 @@ class Work:
         """Whether the marketplace has what the offer states."""
         if change is Change.CREATE:
             try:
-                return bool(self.shop.title(offer.sku)) and self.stands(Change.PRICE, offer)
+                seen = Able.HIDE not in self.driver.able or self.shop.visible(offer.sku)
+                return bool(self.shop.title(offer.sku)) and self.stands(Change.PRICE, offer) and seen
             except ValueError:  # it is not there, or more than once
                 return False
         if change is Change.PRODUCT:

@@ -9,15 +9,14 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from daemon.drivers import InDoubt, Retry, Sending
+from daemon.drivers import Declined, InDoubt, Retry, Sending
 from daemon.trade import Listing, Offer, Product, Result
 from handlers.drivers import batches
 from handlers.drivers.shopify import documents, products, reading
 from handlers.drivers.shopify.api import Api
-from handlers.drivers.values import markup
+from handlers.drivers.values import markup, named_options
 
 _IMAGES: Final = 30  # of one product: each costs two points, of 1000 that a request may cost
-_OPTION: Final = "option:"
 _DEFAULT: Final = ("Title", "Default Title")  # what the shop calls the option of a product without any
 
 Wrong = Callable[[Mapping[str, Any], int], batches.Wrong]  # an error of the shop about one of so many entries
@@ -70,7 +69,7 @@ def add(api: Api, offers: Sequence[Offer], publication: str, wrong: Wrong) -> li
             publish |= {id for handle, id in made.items() if handle in shown}
         hidden = _publish(api, sorted(publish), publication, wrong) if publication and publish else {}
     except Retry as later:
-        if len(known) == len(there.products):
+        if len(known) == len(there.products) and not publish:
             raise
         raise InDoubt(later.code, detail=later.detail, after=later.after) from None
     return [_seen(offer, results[offer.sku], hidden) for offer in offers]
@@ -111,7 +110,10 @@ def _add_some(
 def _publish(api: Api, ids: Sequence[str], publication: str, wrong: Wrong) -> dict[str, batches.Wrong]:
     """Let buyers see them in the online store; why they do not, for those that the shop will not publish."""
     variables: dict[str, object] = {f"p{number}": id for number, id in enumerate(ids)}
-    answer = api.send(documents.publish(len(ids)), Sending.KEYED, at=[{"publicationId": publication}], **variables)
+    try:
+        answer = api.send(documents.publish(len(ids)), Sending.KEYED, at=[{"publicationId": publication}], **variables)
+    except Declined as no:
+        return dict.fromkeys(ids, batches.Wrong(None, no.code, no.detail))
     errors = {id: answer[f"m{number}"]["userErrors"] for number, id in enumerate(ids)}
     return {id: wrong({**told[0], "code": None}, 1) for id, told in errors.items() if told}
 
@@ -140,17 +142,12 @@ def _handle(offer: Offer) -> str:
 def _group(offer: Offer) -> str:
     """The group whose product it is a variant of; "" for one that has nothing to tell it from the others."""
     group = (offer.product or Product()).group
-    return group if group and _options(offer) else ""
-
-
-def _options(offer: Offer) -> dict[str, str]:
-    values = (offer.product or Product()).values
-    return {name.removeprefix(_OPTION): value for name, value in values.items() if name.startswith(_OPTION) and value}
+    return group if group and named_options(offer.product) else ""
 
 
 def _option_values(offer: Offer) -> list[dict[str, str]]:
-    options = _options(offer).items() if _group(offer) else (_DEFAULT,)
-    return [{"optionName": name, "name": value} for name, value in options]
+    told = named_options(offer.product).items() if _group(offer) else (_DEFAULT,)
+    return [{"optionName": name, "name": value} for name, value in told]
 
 
 def _product(handle: str, offers: Sequence[Offer]) -> dict[str, object]:

@@ -15,8 +15,8 @@ from handlers.drivers import batches
 from handlers.drivers.shopware6 import reading, rows
 from handlers.drivers.shopware6.api import Api, Operation, any_of
 from handlers.drivers.shopware6.names import Names, Pair, id_of
+from handlers.drivers.values import named_options
 
-_AXIS: Final = "option:"
 _CANNOT: Final = "The item is not listed there yet, and cannot be"
 _EVERYWHERE: Final = 30  # a visibility: in lists, in searches, and by its address
 _SHARED: Final = ("name", "description", "manufacturerId")  # what the product of a group has of its first variant
@@ -153,8 +153,8 @@ class Additions:
         made = []
         for parent, mine in groups.items():
             known = there.parents.get(parent)
-            options = {chosen[pair] for offer in mine for pair in _axes(offer)} - (known or frozenset())
-            settings = [{"id": id_of("setting", parent, each), "optionId": each} for each in sorted(options)]
+            more = {chosen[pair] for offer in mine for pair in _axes(offer)} - (known or frozenset())
+            settings = [{"id": id_of("setting", parent, each), "optionId": each} for each in sorted(more)]
             if known is None or settings:
                 row = self._parent_row(mine[0], makers) if known is None else {"id": parent}
                 made.append({**row, "configuratorSettings": settings})
@@ -188,8 +188,7 @@ class Additions:
 
 def _axes(offer: Offer) -> list[Pair]:
     """What tells it from the other variants of its group; nothing for what is a product of its own."""
-    values = _product(offer).values.items() if _product(offer).group else ()
-    return [(name.removeprefix(_AXIS), value) for name, value in values if name.startswith(_AXIS) and value]
+    return list(named_options(offer.product).items()) if _product(offer).group else []
 
 
 def _group(offer: Offer) -> str:

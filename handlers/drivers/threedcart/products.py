@@ -6,8 +6,8 @@ from html import escape
 from typing import Any, Final
 
 from daemon.money import exact
-from daemon.trade import Change, Listing, Offer, Product
-from handlers.drivers.values import amount, markup, words
+from daemon.trade import Change, Listing, Offer
+from handlers.drivers.values import amount, markup, named_options, words
 
 UNITS: Final = {
     "kg": 100_000_000,
@@ -15,7 +15,6 @@ UNITS: Final = {
     "oz": 2_834_952,
     "g": 100_000,
 }  # in hundred-millionths of a kilogram
-_OPTION: Final = "option:"
 
 
 def listings_of(product: Mapping[str, Any]) -> Iterator[Listing]:
@@ -49,10 +48,8 @@ def stated_product(change: Change, offer: Offer, unit: int | None) -> dict[str, 
 def new_product(offer: Offer, unit: int | None) -> dict[str, Any]:
     """A product of its own, with nothing in stock. Its options, if it has any, tell it from others of its name."""
     data = _data(offer, unit)
-    values = (offer.product or Product()).values.items()
-    options = {name.removeprefix(_OPTION): value for name, value in values if name.startswith(_OPTION) and value}
-    if options:
-        data["ShortDescription"] = "<br>".join(escape(f"{name}: {value}") for name, value in options.items())
+    if told := named_options(offer.product):
+        data["ShortDescription"] = "<br>".join(escape(f"{name}: {value}") for name, value in told.items())
     info = {"SKU": offer.sku, "Name": data.pop("Name", ""), "Stock": 0, **_prices(offer)}
     return {"SKUInfo": info, "Hide": offer.visible is False, **data}
 
