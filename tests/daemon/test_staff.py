@@ -12,7 +12,7 @@ from daemon.children import Children
 from daemon.model import Claim, End
 from daemon.outbox import Outbox
 from daemon.sftp.delivery import Copies
-from daemon.staff import LIGHT, OTHERS, Staff
+from daemon.staff import LIGHT, OTHERS, SMALL, Staff
 from daemon.store import Store, open_store
 from daemon.trouble import Trouble
 from tests.clock import FakeClock
@@ -26,7 +26,7 @@ class Done:
         self.claims: list[Claim] = []
         self.done = threading.Event()
 
-    def perform(self, claim: Claim, child: object) -> End:
+    def perform(self, claim: Claim, jobs: object) -> End:
         self.claims.append(claim)
         self.done.set()
         return End("ok")
@@ -54,7 +54,7 @@ def make_staff(store: Store, clock: FakeClock, folder: Path, performer: Done, st
 def test_one_looks_for_all_workers_and_wakes_them_where_something_is_due(
     lite: Store, clock: FakeClock, tmp_path: Path
 ) -> None:
-    workers = LIGHT + OTHERS + 2
+    workers = LIGHT + OTHERS + SMALL + 1
     asked: list[str] = []
     everybody = threading.Event()
 
