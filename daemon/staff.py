@@ -1,4 +1,4 @@
-"""All workers of a daemon: those for files, which lend children, and those that call marketplaces."""
+"""All workers of a daemon: those for files, which have children do jobs, and those that call marketplaces."""
 
 import threading
 import time

@@ -66,7 +66,7 @@ class Unforeseen(Exception):
 
 
 class Uploads:
-    """Performs claimed uploads, each with a child that reads and checks."""
+    """Performs claimed uploads; children read, check and render."""
 
     def __init__(self, store: Store, accounts: dict[str, Account], data_dir: Path, stop: threading.Event) -> None:
         self.store = store
