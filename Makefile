@@ -45,8 +45,8 @@ bench: .venv/ready ## measure; prints the table of the README (PEERS=folder of t
 kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count
 	@$(BIN)/python -m tests.reliability.kill --count $(COUNT)
 
-faults: .venv/ready ## strike every call of one scenario in turn, from below (COUNT=1000: so many points), and pairs of deaths
-	@$(BIN)/python -m tests.reliability.faults --count $(COUNT) --pairs 144
+faults: .venv/ready ## strike every call of one scenario, from below (COUNT=1000: so many points; TOGETHER=3 at once), and pairs of deaths
+	@$(BIN)/python -m tests.reliability.faults --count $(COUNT) --pairs 144 --together $(TOGETHER)
 
 sftp-faults: .venv/ready ## cut the link to an SFTP server at COUNT=1000 places, then kill the daemon 200 times in SFTP traffic
 	@$(BIN)/python -m tests.reliability.sftp_faults --count $(COUNT)

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 import adbc_driver_sqlite.dbapi as sqlite
+import msgspec
 import polars as pl
 
 TABLES = ("new", "known", "gone")
 FILES = (*TABLES, "texts", "missing", "named")
+_INLINE = 100  # rows that a message may carry itself: to write a file and to attach it would take longer
+_INLINE_BYTES = 1 << 16
 _FEW = 1_000  # rows: to prepare for more, or to find out what they share, would take longer than to write them
 _PRAGMAS = (
     "journal_mode = OFF",  # nobody reads the file before it is closed, and one that is not whole is written again
@@ -36,6 +39,22 @@ def write(path: str, kind: str, rows: pl.DataFrame, further: Mapping[str, pl.Dat
     else:
         _csv(path, tables)
     return path
+
+
+def put_inline(
+    kind: str, columns: Sequence[str], rows: pl.DataFrame, further: Mapping[str, pl.DataFrame]
+) -> dict[str, str] | None:
+    """The rows of a small block as `Block.inline` has them; None where a file has to carry them."""
+    if kind != "sqlite" or len(rows) > _INLINE or any(len(table) for table in further.values()):
+        return None
+    if rows.estimated_size() > _INLINE_BYTES:
+        return None
+    tables = _tables(rows)
+    if "gone" in tables:
+        return None
+    told = {name: msgspec.json.encode(table.select(columns).rows()).decode() for name, table in tables.items()}
+    # SQLite's JSON ends a string at a NUL
+    return None if any("\\u0000" in rows for rows in told.values()) else told
 
 
 def take_same(rows: pl.DataFrame, fields: Sequence[str]) -> tuple[pl.DataFrame, dict[str, str | int | None]]:

@@ -64,7 +64,7 @@ class _Checking:
         self._salt = salt(manifest, job)
         self._sku = manifest.plan.sent(manifest.plan.key)
         self._acknowledged = job.first - 1
-        self._told = self._acknowledged
+        self._told = self._filed = self._acknowledged  # `_filed`: the last one that has a file
         self._warned = 0
         self._number = 0  # of the block that was told or skipped last
         self._missing = _NO_SKUS
@@ -83,7 +83,7 @@ class _Checking:
             for rest in self._known.rest():
                 self._tell_missing(rest)
             self._tell_missing(_NO_SKUS, last=True)
-        self._await(self._number)
+        self._await(self._filed)
         return Checked(self._number)
 
     def _skus(self, lot: Lot) -> pl.Series:
@@ -114,10 +114,18 @@ class _Checking:
     def _tell(self, block: Block, rows: pl.DataFrame, further: dict[str, pl.DataFrame]) -> None:
         """Write a block and tell it."""
         rows, same = blocks.take_same(rows, self._manifest.plan.fields)
-        if block.path:
+        if block.path and (inline := self._put_inline(rows, further)):
+            block = msgspec.structs.replace(block, path="", inline=inline)
+        elif block.path:
             blocks.write(block.path, self._job.blocks, rows, further)
+            self._filed = block.number
         self._told = block.number
         self._desk.tell(msgspec.structs.replace(block, same=same))
+
+    def _put_inline(self, rows: pl.DataFrame, further: dict[str, pl.DataFrame]) -> dict[str, str] | None:
+        if self._job.named:  # what the account holds is compared with the tables of a file
+            return None
+        return blocks.put_inline(self._job.blocks, self._manifest.plan.carried, rows, further)
 
     def _await(self, block: int) -> None:
         self._hear()

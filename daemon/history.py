@@ -3,7 +3,7 @@
 import csv
 import io
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from daemon.trouble import Trouble
 from daemon.waits import Waits
 
 REST = 20  # a view is not rewritten before so many times what its last rewriting took has passed
-PAGE_REST = 200  # the page: it is for people, and the dearest
+PAGE_REST = 300  # the page: it is for people, and the dearest
 PAUSE = 10.0  # seconds before an outbox that refused is tried again
 _COLUMNS = {PROCESSES: listing.COLUMNS, CONNECTIONS: connections.COLUMNS, LISTINGS: offers.COLUMNS}
 _TIMES = ("since", "last_sync", "next_sync")
@@ -85,26 +85,32 @@ class History(threading.Thread):
 
     def _write_safely(self, account: Account, views: Sequence[View]) -> None:
         """One account whose outbox cannot be written stops no other."""
-        cost = pause = 0.0
+        costs: Mapping[View, float] = {}
+        pause = 0.0
         try:
-            cost = self._write(account, views)
+            costs = self._write(account, views)
             self._hindrances.clear(account.name, "views")
         except Surroundings as fault:
             self._hindrances.note(account.name, "views", fault)
             pause = PAUSE
         for view in views:
-            rest = max(pause, cost * (PAGE_REST if view.path == PAGE else REST))
+            rest = max(pause, costs.get(view, 0.0) * (PAGE_REST if view.path == PAGE else REST))
             self._not_before[account.name, view.path] = self.clock.monotonic() + rest
 
-    def _write(self, account: Account, views: Sequence[View]) -> float:
-        """The views of one account share their fsyncs and their note in the store; returns the seconds for each."""
-        start = self.clock.monotonic()
+    def _write(self, account: Account, views: Sequence[View]) -> Mapping[View, float]:
+        """The views of one account share their fsyncs and their note in the store; returns the seconds that each took,
+        with its share."""
+        costs: dict[View, float] = {}
+        begin = self.clock.monotonic()
         own = account.as_set(*self.store.commands.own(account.name))
         with account.folders.outgoing() as batch:
             for view in views:
+                start = self.clock.monotonic()
                 batch.write_view(view.path, [self._render(view, own)])
+                costs[view] = self.clock.monotonic() - start
         self.store.views_written(views)
-        return (self.clock.monotonic() - start) / len(views)
+        shared = (self.clock.monotonic() - begin - sum(costs.values())) / len(views)
+        return {view: cost + shared for view, cost in costs.items()}
 
     def _render(self, view: View, own: Account) -> bytes:
         delimiter = own.config.delimiter

@@ -186,7 +186,8 @@ class Block(msgspec.Struct, frozen=True, tag=True):
 
     "sqlite": `path` is a closed SQLite file with the tables `new`, `known`, `gone`, `missing`, `named` (those with
     rows), the first two with `Spooled.columns`, the others with `sku`; "csv": `path` + ".new", ".known", … are files
-    for COPY (CSV without header, NULL is an unquoted blank). `missing` is no row of the file.
+    for COPY (CSV without header, NULL is an unquoted blank). `path` is "" without rows, and where `inline` has them.
+    `missing` is no row of the file.
     """
 
     number: int
@@ -204,6 +205,7 @@ class Block(msgspec.Struct, frozen=True, tag=True):
     named: int = 0  # known skus whose rows bring nothing
     unreadable: int = 0  # rejected rows without a readable sku
     same: dict[str, str | int | None] = {}  # columns with one value in all rows: told here, and in no file
+    inline: dict[str, str] = {}  # few rows: those of `new` and `known`, JSON arrays of arrays, and no file
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -218,7 +220,7 @@ class AskTwins(msgspec.Struct, frozen=True, tag=True):
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):
-    """Answer to `Check` after the last block was acknowledged."""
+    """Answer to `Check` after the last block that has files was acknowledged."""
 
     blocks: int
 

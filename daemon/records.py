@@ -151,6 +151,11 @@ class Plan:
     origins: dict[int, tuple[int, ...]] = field(default_factory=dict)
     products: bool = False  # lines of one product belong together: batches have `_product` and `_aside`
 
+    @property
+    def carried(self) -> list[str]:
+        """The columns of the rows that blocks carry."""
+        return ["sku", *self.fields, *(["kept"] if self.sparse else []), "digest"]
+
     def sent(self, place: int) -> str:
         """The sender's own name for the column at a position; ours where he has none (a constant)."""
         origins = self.made_of(place)

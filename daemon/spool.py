@@ -101,7 +101,7 @@ def read(job: Read, catalogs: Catalogs, desk: Desk) -> Spooled | Declined:
         size=source.size,
         rows=manifest.rows,
         layout=layout,
-        columns=["sku", *plan.fields, *(["kept"] if plan.sparse else []), "digest"],
+        columns=plan.carried,
         keys=keys,
         faults=faults.pack(faults.of_header(plan)) if plan.faults else None,
         warnings=len(plan.faults),

@@ -46,6 +46,7 @@ from daemon.names import answer_stem
 from daemon.removals import take_away
 from daemon.store import Store
 from daemon.store.removals import Removal
+from daemon.store.stock import Before
 
 T = TypeVar("T")
 
@@ -112,8 +113,7 @@ class _Upload:
                     raise Refused("C-NOT-ARCHIVED", sentence("C-NOT-ARCHIVED", original.id))
                 logger.critical("the file of upload {} is in none of our folders", self.claim.id)
                 return End("failed", "S-LOST", sentence("S-LOST"))
-            shutil.rmtree(self.spool, ignore_errors=True)
-            self.spool.mkdir(parents=True)
+            self.spool.mkdir(parents=True, exist_ok=True)  # what an attempt left there, the child removes
             self._export_known()
             return self._answer(self._read(path))
         except Refused as refusal:
@@ -147,10 +147,12 @@ class _Upload:
             end.outcome, end.code, end.message = "rejected", read.code, read.message
             if read.header:
                 self._draft(end, read.header)
-        elif same := self._find_same(read, end.rules_version):
-            end.outcome, end.code, end.message = "duplicate", "F-DUPLICATE", sentence("F-DUPLICATE", same)
+            return end
+        before = self._look(read, end.rules_version)
+        if before.same:
+            end.outcome, end.code, end.message = "duplicate", "F-DUPLICATE", sentence("F-DUPLICATE", before.same)
         else:
-            counts, verdict = self._apply(read)
+            counts, verdict = self._apply(read, before)
             end.warnings = read.warnings
             self._judge(end, counts, verdict)
             self._render(end, faults=bool(counts.rejected or counts.warnings or read.warnings), held=bool(verdict))
@@ -168,18 +170,17 @@ class _Upload:
                     return reply
         raise Refused("F-CHANGING", sentence("F-CHANGING"))
 
-    def _find_same(self, read: Spooled, rules_version: str) -> str | None:
-        claim = self.claim
-        if claim.force or read_tokens(claim.name)[1] or claim.step_no:
-            return None
-        return self.store.find_same(claim.account, claim.name, read.sha256, rules_version)
+    def _look(self, read: Spooled, rules_version: str) -> Before:
+        claim, keys = self.claim, None if self.known else read.keys or []
+        may_be_same = not (claim.force or read_tokens(claim.name)[1] or claim.step_no)
+        same = (claim.account, claim.name, read.sha256, rules_version) if may_be_same else None
+        return self.store.before(claim.account_id, keys, same)
 
-    def _apply(self, read: Spooled) -> tuple[Counts, Removal | None]:
+    def _apply(self, read: Spooled, before: Before) -> tuple[Counts, Removal | None]:
         """Blocks come in key order; each is one transaction, and the child is told when it may go further ahead.
 
         Returns the counts, and the verdict about what the file takes away if any of that is held.
         """
-        before = self.store.before(self.claim.account_id, None if self.known else read.keys or [])
         known = self.known.result() if self.known else before.digests
         merge = self.store.merge(read.columns, partial=self.rules.mode == "partial")
         done = self.claim.step_no

@@ -1,6 +1,7 @@
 """Things that tests make: functions with defaults."""
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def request(store: Store, kind: str, account: str, upload: str) -> str:
     return store.database.write(lambda connection: holds.request(connection, kind, account, upload, store.clock.now()))
 
 
+def find_same(store: Store, account: str, name: bytes, sha256: str, rules_version: str) -> str | None:
+    """What a file finds before its first block: an upload that has applied the same."""
+    return store.before(1, [], (account, name, sha256, rules_version)).same
+
+
 def make_block(
     store: Store,
     folder: Path,
@@ -46,13 +52,21 @@ def make_block(
     missing: Sequence[str] = (),
     named: Sequence[str] = (),
     columns: Sequence[str] = COLUMNS,
+    inline: bool = False,
     **counts: Any,
 ) -> Block:
-    """A block file as a child writes it for this store's database."""
+    """A block as a child makes it for this store's database; `inline`: without a file, where no other rows need one."""
     skus = {"gone": gone, "missing": missing, "named": named}
     tables = {"new": _table(new, columns), "known": _table(known, columns)}
     tables |= {name: pa.table({"sku": pa.array(list(given), pa.string())}) for name, given in skus.items()}
     tables["texts"] = _table(texts, ["sku", "language", "texts"])
+    given: dict[str, Any] = {"unchanged": 0, "ignored": 0, "rejected": 0, "warnings": 0, "faults": None} | counts
+    given |= {name: len(keys) for name, keys in skus.items()}
+    sizes: dict[str, Any] = {"new": len(new), "known": len(known), "texts": len(texts)}
+    if inline and not any((gone, texts, missing, named)):
+        cells = {name: [list(row.values()) for row in tables[name].to_pylist()] for name in ("new", "known")}
+        told = {name: json.dumps(rows, ensure_ascii=False) for name, rows in cells.items() if rows}
+        return Block(number=number, path="", inline=told, **sizes, **given)
     path = str(folder / f"block{number}")
     if store.database.blocks == "sqlite":
         with adbc.connect(path, autocommit=True) as connection, connection.cursor() as cursor:
@@ -62,9 +76,7 @@ def make_block(
     else:
         for name, table in tables.items():
             _write_csv(f"{path}.{name}", table)
-    given = {"unchanged": 0, "ignored": 0, "rejected": 0, "warnings": 0, "faults": None} | counts
-    given |= {name: len(keys) for name, keys in skus.items()}
-    return Block(number=number, path=path, new=len(new), known=len(known), texts=len(texts), **given)
+    return Block(number=number, path=path, **sizes, **given)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:

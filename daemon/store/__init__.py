@@ -220,11 +220,6 @@ class Store(Holds, Shown, Stock):
 
     # -- uploads, answers, views -----------------------------------------------------------------------------------
 
-    def find_same(self, account: str, name: bytes, sha256: str, rules_version: str) -> str | None:
-        """The id of the upload that has applied the same file, if nothing has moved on since."""
-        with self.database.read() as connection:
-            return uploads.find_same(connection, account, name, sha256, rules_version)
-
     def faults(self, upload_id: str) -> list[bytes]:
         """What the blocks of an upload found, in their order."""
         with self.database.read() as connection:

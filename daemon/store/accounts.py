@@ -7,22 +7,25 @@ from sqlalchemy import Connection, bindparam, case, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.store.connection_tables import connection as link
+from daemon.store.prepared import Prepared
 from daemon.store.tables import account, item, process, upload
 from daemon.store.views import mark_page
 
 DAY = 86_400_000_000  # microseconds
 VERSION = "(select items_version + 1 from account where id = :account)"  # what the items of this transaction get
 _ID_OF = select(account.c.id).where(account.c.name == bindparam("owner"))
-_VERSION_OF = select(account.c.items_version).where(account.c.name == bindparam("owner"))
-_STANDING = select(  # one statement: every block asks
-    account.c.items_version,
-    select(link.c.id).where(link.c.account_id == account.c.id, link.c.status != "deleted").exists().label("connected"),
-).where(account.c.id == bindparam("owner"))
+_VERSION_OF = Prepared(select(account.c.items_version).where(account.c.name == bindparam("owner")))
+_STANDING = Prepared(
+    select(  # one statement: every block asks
+        account.c.items_version,
+        select(link.c.id).where(link.c.account_id == account.c.id, link.c.status != "deleted").exists(),
+    ).where(account.c.id == bindparam("owner"))
+)
 _MAKE = {
     name: dialect.insert(account).on_conflict_do_nothing(index_elements=["name"])
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-_MOVE_VERSION = (
+_MOVE_VERSION = Prepared(
     update(account)
     .where(account.c.id == bindparam("owner"))
     .values(items_version=account.c.items_version + 1)
@@ -53,18 +56,20 @@ def id_of(connection: Connection, name: str) -> int:
 
 def items_version(connection: Connection, name: str) -> int:
     """Counts the transactions that changed an item of the account."""
-    return int(connection.execute(_VERSION_OF, {"owner": name}).scalar_one())
+    ((version,),) = _VERSION_OF.fetch(connection, {"owner": name})
+    return int(version)
 
 
 def standing(connection: Connection, account_id: int) -> tuple[int, bool]:
     """The version of the account's items, and whether it has a connection that is not deleted."""
-    row = connection.execute(_STANDING, {"owner": account_id}).one()
-    return int(row.items_version), bool(row.connected)
+    ((version, connected),) = _STANDING.fetch(connection, {"owner": account_id})
+    return int(version), bool(connected)
 
 
 def move_items_version(connection: Connection, account_id: int) -> int:
     """Items of the account have changed, to the version that `items.Merge` gave them; returns it."""
-    return int(connection.execute(_MOVE_VERSION, {"owner": account_id}).scalar_one())
+    ((version,),) = _MOVE_VERSION.fetch(connection, {"owner": account_id})
+    return int(version)
 
 
 def sold(connection: Connection, account_id: int, now: int) -> None:

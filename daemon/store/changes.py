@@ -31,7 +31,7 @@ def track(connection: Connection, account_id: int, merge: "Merge", block: Block,
     """
     if not (block.new or block.known or block.texts):
         return False
-    given = {"account": account_id, "now": now} | {f"same_{name}": value for name, value in block.same.items()}
+    given = merge.given(account_id, block) | {"now": now}
     for name, rows in (("new", block.new), ("known", block.known)):
         if rows:
             connection.execute(text(_rows(merge, block, name)), given)
@@ -66,7 +66,7 @@ def move(connection: Connection, account_id: int, before: int) -> int:
 
 def _rows(merge: "Merge", block: Block, name: str) -> str:
     """The statement that notes the rows of one of a block's tables."""
-    source = merge.source.format(name)
+    source = merge.source(name, inline=bool(block.inline))
     order = "" if merge.dialect == "sqlite" else " order by sku"
     return (
         f"insert into changed (account_id, sku, version, stated, stated_at) select :account, sku, {VERSION}, "  # noqa: S608

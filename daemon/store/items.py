@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import (
     JSON,
     BigInteger,
     ColumnElement,
     Connection,
     Text,
-    TextClause,
     bindparam,
     cast,
     func,
@@ -21,6 +21,7 @@ from sqlalchemy import (
 from daemon.messages import Block
 from daemon.store import removals
 from daemon.store.accounts import VERSION
+from daemon.store.prepared import Prepared
 from daemon.store.tables import item, translation, withdrawal
 
 EXTRA_MERGED = {
@@ -35,11 +36,13 @@ STRIPPED = {
 DIFFERS = {"sqlite": "({old}) is not ({new})", "postgresql": "({old}) is distinct from ({new})"}
 
 
-_DIGESTS = select(item.c.sku, item.c.digest).where(
-    item.c.account_id == bindparam("owner"),
-    item.c.sku.in_(bindparam("keys", expanding=True)),
-    item.c.deleted_at.is_(None),
-)
+_AMONG = {"sqlite": "in (select value from json_each(:keys))", "postgresql": "= any(:keys)"}
+_DIGESTS = {
+    dialect: Prepared(
+        text(f"select sku, digest from item where account_id = :owner and sku {among} and deleted_at is null")  # noqa: S608
+    )
+    for dialect, among in _AMONG.items()
+}
 _HELD = select(withdrawal.c.sku).where(
     withdrawal.c.upload_id.in_(bindparam("uploads", expanding=True)),
     withdrawal.c.kind.in_(removals.KINDS),  # all there are: the index begins with upload and kind
@@ -65,33 +68,45 @@ class Merge:
         self.partial = partial
         self.sparse = "kept" in columns
         self.fields = [name for name in columns if name not in ("sku", "kept", "digest")]
-        self.source = "block.{}" if dialect == "sqlite" else "block_{}"
+        self.columns = columns
         self.statements = cache(self._make)  # a file's blocks mostly have the same columns with one value only
 
     def apply(self, connection: Connection, account_id: int, block: Block) -> Applied:
         """Run the statements for which the block has rows; rows in key order. What goes is for `removals`."""
-        given = {"account": account_id} | {f"same_{name}": value for name, value in block.same.items()}
-        create, change = self.statements(frozenset(block.same))
-        created = connection.execute(create, given).rowcount if block.new else 0
-        updated = connection.execute(change, given).rowcount if block.known else 0
+        given = self.given(account_id, block)
+        create, change = self.statements(frozenset(block.same), bool(block.inline))
+        created = create.change(connection, given) if block.new else 0
+        updated = change.change(connection, given) if block.known else 0
         return Applied(created, updated)
 
-    def _make(self, same: frozenset[str]) -> tuple[TextClause, TextClause]:
+    def given(self, account_id: int, block: Block) -> dict[str, Any]:
+        """What the statements ask for, with all that the block carries itself."""
+        same = {f"same_{name}": value for name, value in block.same.items()}
+        return {"account": account_id, **same, **{f"rows_{name}": rows for name, rows in block.inline.items()}}
+
+    def source(self, name: str, *, inline: bool) -> str:
+        """What stands for the table `name` of a block behind `from`."""
+        if inline:
+            cells = ", ".join(f"value ->> {place} as {column}" for place, column in enumerate(self.columns))
+            return f"(select {cells} from json_each(:rows_{name}))"  # noqa: S608 (names from our table)
+        return f"block.{name}" if self.dialect == "sqlite" else f"block_{name}"
+
+    def _make(self, same: frozenset[str], inline: bool) -> tuple[Prepared, Prepared]:
         sent = {name: self.bound(name) if name in same else name for name in self.fields}
-        return text(self._create(sent)), text(self._change(sent))
+        create = self._create(sent, self.source("new", inline=inline))
+        return Prepared(text(create)), Prepared(text(self._change(sent, self.source("known", inline=inline))))
 
     def bound(self, name: str) -> str:
         kind = "bigint" if isinstance(item.c[name].type, BigInteger) else "text"
         return f":same_{name}" if self.dialect == "sqlite" else f"cast(:same_{name} as {kind})"
 
-    def _create(self, sent: Mapping[str, str]) -> str:
+    def _create(self, sent: Mapping[str, str], source: str) -> str:
         # an item that was deleted is created anew: nothing of the old one stays, so the whole row is replaced
         names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
         stripped = [
             STRIPPED[self.dialect].format(new=value) if name == "extra" else value for name, value in sent.items()
         ]
         values = ", ".join([":account", "sku", *stripped, "digest", VERSION])
-        source = self.source.format("new")
         if self.dialect == "sqlite":
             return (
                 f"insert or replace into item ({names}) "  # noqa: S608 (names from our table, values bound)
@@ -106,11 +121,10 @@ class Merge:
             f"on conflict (account_id, sku) do update set {blank}"
         )
 
-    def _change(self, sent: Mapping[str, str]) -> str:
+    def _change(self, sent: Mapping[str, str], source: str) -> str:
         names = ", ".join(["account_id", "sku", *self.fields, "digest", "version"])
-        source = self.source.format("known")
         if self.sparse:
-            source, sent = self._completed(sent), {name: name for name in sent}
+            source, sent = self._completed(sent, source), {name: name for name in sent}
         values = ", ".join([":account", "sku", *sent.values(), "digest", VERSION])
         new = {name: self._value(name) for name in self.fields}
         old_row = ", ".join([*(f"item.{name}" for name in self.fields), "item.withdrawn"])
@@ -132,7 +146,7 @@ class Merge:
             f"on conflict (account_id, sku) do update set {sets} where {condition}"
         )
 
-    def _completed(self, sent: Mapping[str, str]) -> str:
+    def _completed(self, sent: Mapping[str, str], source: str) -> str:
         """The known rows of a sparse block, with what is stored for the fields that a row is to leave as they are."""
         fields = []
         for bit, (name, value) in enumerate(sent.items()):
@@ -141,7 +155,7 @@ class Merge:
             fields.append(f"{given} as extra" if name == "extra" else kept)  # the keys that stay are not in it at all
         return (
             f"(select {', '.join(['sent.sku', *fields, 'sent.digest'])} "  # noqa: S608 (names from our table)
-            f"from {self.source.format('known')} as sent "
+            f"from {source} as sent "
             "left join item as stored on stored.account_id = :account and stored.sku = sent.sku) as completed"
         )
 
@@ -158,13 +172,12 @@ def find_digests(
 
     `held`: the uploads of the account that hold something.
     """
-    known: dict[str, int | None] = {}
-    for start in range(0, len(keys), 500):
-        given = {"owner": account_id, "keys": list(keys[start : start + 500])}
-        known.update((row.sku, row.digest) for row in connection.execute(_DIGESTS, given))
-        if held:  # a row that names one must come to the store
-            named = connection.scalars(_HELD, {"uploads": held, "keys": given["keys"]})
-            known.update((sku, None) for sku in named if sku in known)
+    dialect = connection.dialect.name
+    asked = msgspec.json.encode(list(keys)).decode() if dialect == "sqlite" else list(keys)
+    known: dict[str, int | None] = dict(_DIGESTS[dialect].fetch(connection, {"owner": account_id, "keys": asked}))
+    for start in range(0, len(keys) if held else 0, 500):  # a row that names one must come to the store
+        named = connection.scalars(_HELD, {"uploads": held, "keys": list(keys[start : start + 500])})
+        known.update((sku, None) for sku in named if sku in known)
     return known
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from daemon.errors import Cancelled, LeaseLost
 from daemon.model import Claim, Counts, End
 from daemon.store.leases import HELD, fence_values
+from daemon.store.prepared import Prepared
 from daemon.store.tables import COUNTS, UNSETTLED, account, answer, block_fault, process, upload
 from daemon.store.views import PROCESSES, mark
 
-_MOVE = (
+_MOVE = Prepared(
     update(process)
     .where(HELD, process.c.step_no == bindparam("number") - 1, process.c.stop.is_(None))
     .values(
@@ -23,7 +24,7 @@ _MOVE = (
         strikes=0,
     )
 )
-_COUNT = (
+_COUNT = Prepared(
     update(upload)
     .where(upload.c.id == bindparam("held_id"))
     .values(state="processing", **{name: upload.c[name] + bindparam(f"more_{name}") for name in COUNTS})
@@ -97,7 +98,7 @@ def move(connection: Connection, held: Claim, number: int, rows: int, total: int
     Raises LeaseLost when another has it, or it does not stand before that block; Cancelled when it is to end.
     """
     given = {**fence_values(held), "number": number, "rows": rows, "all_rows": total}
-    if connection.execute(_MOVE, given).rowcount != 1:
+    if _MOVE.change(connection, given) != 1:
         if connection.execute(_STOPPED, fence_values(held)).first():
             raise Cancelled
         raise LeaseLost(f"upload {held.id} was taken over by another daemon, or block {number} is applied already")
@@ -111,7 +112,7 @@ def advance(connection: Connection, held: Claim, rows: int) -> None:
 def count(connection: Connection, held: Claim, counts: Counts, faults: bytes | None = None, number: int = 0) -> Counts:
     """Add what a block has brought to the history line; returns the counts of the upload so far."""
     given = {f"more_{name}": getattr(counts, name) for name in COUNTS} | {"held_id": held.id}
-    so_far = Counts(*connection.execute(_COUNT, given).one())
+    so_far = Counts(*_COUNT.fetch(connection, given)[0])
     if faults:
         connection.execute(_KEEP_FAULTS, {"process_id": held.id, "step_no": number, "faults": faults})
     return so_far

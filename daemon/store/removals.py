@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from daemon.messages import Block
 from daemon.model import Claim, Counts
 from daemon.store import accounts, changes, connections, processes, schedule, translations, uploads
+from daemon.store.prepared import Prepared
 from daemon.store.views import mark_page
 
 BATCH = 40_000  # items in one transaction, while small writes wait
@@ -16,7 +17,7 @@ KINDS = ("missing", "delete")
 _SOURCE = {"sqlite": "block.{}", "postgresql": "block_{}"}
 
 _HAS_HELD = text("select 1 from removal where account_id = :account and state = 'held' limit 1")
-_HELD = text("select upload_id from removal where account_id = :account and state = 'held'")
+_HELD = Prepared(text("select upload_id from removal where account_id = :account and state = 'held'"))
 _NAMED = (
     "delete from withdrawal where upload_id in "
     "(select upload_id from removal where account_id = :account and state = 'held') "
@@ -99,7 +100,7 @@ def has_held(connection: Connection, account_id: int) -> bool:
 
 def find_held(connection: Connection, account_id: int) -> list[str]:
     """The uploads of the account that hold something."""
-    return list(connection.scalars(_HELD, {"account": account_id}))
+    return [upload for (upload,) in _HELD.fetch(connection, {"account": account_id})]
 
 
 def note_named(connection: Connection, account_id: int, sizes: dict[str, int]) -> None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from daemon.store import accounts, items, removals, zeros
+from daemon.store import accounts, items, removals, uploads, zeros
 
 if TYPE_CHECKING:
     from daemon.store import Database
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Before(NamedTuple):
     """What an upload finds before its first block."""
 
+    same: str | None  # an earlier upload that has applied the same, if nothing has moved on since; else
     digests: dict[str, int | None]  # of the skus that were asked for and are known
     held: bool  # an earlier upload's removals wait for somebody's word; in this lane nothing changes that meanwhile
     zeros: bool  # a sku that the upload does not know may be one of the account's without its leading zeros
@@ -33,13 +34,20 @@ class Stock:
         with self.database.read() as connection:
             return accounts.items_version(connection, account)
 
-    def before(self, account_id: int, keys: Sequence[str] | None) -> Before:
-        """What an upload with these skus (None: too many to name them) finds, in one look."""
+    def before(
+        self, account_id: int, keys: Sequence[str] | None, same: tuple[str, bytes, str, str] | None = None
+    ) -> Before:
+        """What an upload with these skus (None: too many to name them) finds, in one look.
+
+        `same`: its account, name, SHA-256 and version of the rules, unless it is to be applied in any case.
+        """
         with self.database.read() as connection:
+            if same and (found := uploads.find_same(connection, *same)):
+                return Before(found, {}, False, False)
             held = removals.find_held(connection, account_id)
             digests = items.find_digests(connection, account_id, keys or [], held)
             unsure = keys is None or len(digests) < len(keys)
-            return Before(digests, bool(held), unsure and zeros.is_there(connection, account_id))
+            return Before(None, digests, bool(held), unsure and zeros.is_there(connection, account_id))
 
     def digests(self, account: str, keys: Sequence[str]) -> dict[str, int | None]:
         """Of these skus those the account has, with the digest of the line each came from."""

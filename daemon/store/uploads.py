@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from daemon.model import Answer, Counts, Finished
 from daemon.store import tallies
+from daemon.store.prepared import Prepared
 from daemon.store.tables import COUNTS, account, answer, block_fault, process, upload
 from daemon.store.views import mark_history
 
@@ -18,14 +19,14 @@ HISTORY = (
 )  # fmt: skip
 COLUMNS = [upload.c.id.label("upload_id"), *(upload.c[name] for name in HISTORY[1:])]
 LATEST = 10_000
-_SAME = (
+_SAME = Prepared(
     select(upload.c.id)
     .join(account, account.c.id == upload.c.account_id)
     .where(
         account.c.name == bindparam("owner"),
         upload.c.sha256 == bindparam("its_sha256"),
         upload.c.name == bindparam("its_name"),
-        upload.c.outcome.in_(("ok", "partial")),
+        or_(upload.c.outcome == "ok", upload.c.outcome == "partial"),
         upload.c.items_version_after == account.c.items_version,
         upload.c.rules_version == bindparam("rules"),
         upload.c.received_at > account.c.sold_at,  # a sale has spent what it stated
@@ -38,7 +39,8 @@ _SAME = (
 def find_same(connection: Connection, owner: str, name: bytes, sha256: str, rules_version: str) -> str | None:
     """The id of an earlier upload with this name and content that was applied, if nothing has moved on since."""
     given = {"owner": owner, "its_name": name, "its_sha256": sha256, "rules": rules_version}
-    return connection.scalar(_SAME, given)
+    found = _SAME.fetch(connection, given)
+    return found[0][0] if found else None
 
 
 def read_faults(connection: Connection, upload_id: str) -> list[bytes]:

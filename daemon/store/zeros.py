@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, exists, select
 
+from daemon.store.prepared import Prepared
 from daemon.store.tables import item
 
 _AT_ONCE = 500  # bound values of a query
 _LIVE = (item.c.account_id == bindparam("owner"), item.c.deleted_at.is_(None))
-_BETWEEN = select(exists().where(*_LIVE, item.c.sku >= bindparam("first"), item.c.sku < bindparam("end")))
+_BETWEEN = Prepared(select(exists().where(*_LIVE, item.c.sku >= bindparam("first"), item.c.sku < bindparam("end"))))
 _NAMED = select(item.c.sku).where(*_LIVE, item.c.sku.in_(bindparam("keys", expanding=True)))
 
 
@@ -36,4 +37,5 @@ def find_twins(connection: Connection, account_id: int, skus: Sequence[str]) -> 
 
 
 def _is_between(connection: Connection, account_id: int, first: str, end: str) -> bool:
-    return bool(connection.scalar(_BETWEEN, {"owner": account_id, "first": first, "end": end}))
+    ((found,),) = _BETWEEN.fetch(connection, {"owner": account_id, "first": first, "end": end})
+    return bool(found)

@@ -1,6 +1,7 @@
 """Block files, and blocks: what is written, counted, skipped and held back."""
 
 import csv
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,8 +44,9 @@ class Keeping(Sink):
 
     def tell(self, reply: Reply) -> None:
         super().tell(reply)
-        if isinstance(reply, Block) and reply.path:
-            for name, rows in tables(reply.path).items():
+        if isinstance(reply, Block):
+            told = tables(reply.path) if reply.path else {name: json.loads(rows) for name, rows in reply.inline.items()}
+            for name, rows in told.items():
                 self.written.setdefault(name, []).extend(rows)
 
     def digests(self) -> dict[str, int | None]:
@@ -99,11 +101,39 @@ def test_blocks_hold_so_many_keys_of_the_file_whatever_is_known(tmp_path: Path) 
     fresh = check(place, {}, rows=10, sink=keeping)
     assert [(block.number, block.new) for block in fresh] == [(1, 10), (2, 10), (3, 5)]
     again = check(place, {**keeping.digests(), "S07": None, "S12": 5}, rows=10)
-    assert [(block.number, block.known, block.unchanged, bool(block.path)) for block in again] == [
-        (1, 1, 9, True),
-        (2, 1, 9, True),
-        (3, 0, 5, False),
+    assert [(block.number, block.known, block.unchanged, len(block.inline)) for block in again] == [
+        (1, 1, 9, 1),
+        (2, 1, 9, 1),
+        (3, 0, 5, 0),
     ]
+
+
+def test_few_rows_are_told_in_the_message_itself() -> None:
+    columns = ["sku", "title", "price", "visible", "nothing", "digest"]
+    few = ROWS.filter(pl.col("_op") != "gone")
+    told = blocks.put_inline("sqlite", columns, few, {"texts": pl.DataFrame({"sku": []})})
+    assert told is not None
+    assert {name: json.loads(rows) for name, rows in told.items()} == {
+        "new": [["A", "Apple", 15_000, 1, None, -(2**63)], ['D"\n,', "é", -1, 0, None, None]],
+        "known": [["B", None, None, None, None, 2**63 - 1]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "further", "kind"),
+    [
+        (ROWS, {}, "sqlite"),  # one goes
+        (pl.concat([ROWS.filter(pl.col("_op") == "new")] * 51), {}, "sqlite"),
+        (ROWS[:1].with_columns(title=pl.lit("x" * 70_000)), {}, "sqlite"),
+        (ROWS[:1].with_columns(title=pl.lit("a\0b")), {}, "sqlite"),  # where SQLite's JSON would end
+        (ROWS[:1], {"named": pl.DataFrame({"sku": ["A"]})}, "sqlite"),
+        (ROWS[:1], {}, "csv"),
+    ],
+)
+def test_a_file_has_the_rows_that_a_message_cannot_have(
+    rows: pl.DataFrame, further: dict[str, pl.DataFrame], kind: str
+) -> None:
+    assert blocks.put_inline(kind, ["sku", "title", "price", "visible", "nothing", "digest"], rows, further) is None
 
 
 @pytest.mark.parametrize("first", range(1, 9))

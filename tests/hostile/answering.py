@@ -106,6 +106,7 @@ class Sender:
 
     def _check(self, place: str, rules: Rules, read: Spooled, answered: Answered) -> list[bytes]:
         self._blocks: list[Block] = []
+        self._columns = read.columns
         self._stored = answered.stored
         known = {key: self.known[key] for key in read.keys or [] if key in self.known}
         zeros = any(sku.startswith("0") for sku in self.known)
@@ -118,24 +119,28 @@ class Sender:
         return [block.faults for block in self._blocks if block.faults]
 
     def _merge(self, block: Block) -> None:
-        """As the store would: what is in the block's file is counted and known from now on."""
+        """As the store would: what the block has is counted and known from now on."""
+        for name, told in block.inline.items():
+            self._keep(block, name, [dict(zip(self._columns, row, strict=True)) for row in json.loads(told)])
         if not block.path:
             return
         with sqlite3.connect(f"file:{block.path}?mode=ro&immutable=1", uri=True) as file:
             file.row_factory = sqlite3.Row
             for name in ("new", "known", "gone"):
-                if not (promised := getattr(block, name)):
-                    continue
-                rows = [dict(row) | block.same for row in file.execute(f"select * from {name}")]
-                assert len(rows) == promised
-                for row in rows:
-                    if name == "gone":
-                        self.known.pop(row["sku"], None)
-                    else:
-                        assert (row["sku"] in self.known) == (name == "known")
-                        self.known[row["sku"]] = row["digest"]
-                        self._stored[row["sku"]] = row
+                if getattr(block, name):
+                    rows = [dict(row) | block.same for row in file.execute(f"select * from {name}")]
+                    self._keep(block, name, rows)
         file.close()
+
+    def _keep(self, block: Block, name: str, rows: list[dict[str, Any]]) -> None:
+        assert len(rows) == getattr(block, name)
+        for row in rows:
+            if name == "gone":
+                self.known.pop(row["sku"], None)
+            else:
+                assert (row["sku"] in self.known) == (name == "known")
+                self.known[row["sku"]] = row["digest"]
+                self._stored[row["sku"]] = row
 
     def _render(self, job: Render, answered: Answered) -> None:
         folder = self._folder / "answers"

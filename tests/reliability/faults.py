@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,14 +124,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, help="so many points (all)")
     parser.add_argument("--pairs", type=int, default=0, help="and so many pairs of deaths")
+    parser.add_argument("--together", type=int, default=1, help="so many at once, each in a folder of its own")
     given = parser.parse_args()
     failed = 0
     struck: list[tuple[Point, Point | None]] = [(point, None) for point in list_points()[: given.count]]
     struck += random.Random(7).sample(list(pairs()), given.pairs)  # noqa: S311
-    for number, (first, second) in enumerate(struck, 1):
-        faults = strike(first, second)
-        failed += bool(faults)
-        print(f"{number}/{len(struck)} {first}{f', {second}' if second else ''}: {faults or 'ok'}", flush=True)
+    with ThreadPoolExecutor(given.together) as pool:
+        for number, faults in enumerate(pool.map(lambda each: strike(*each), struck), 1):
+            first, second = struck[number - 1]
+            failed += bool(faults)
+            print(f"{number}/{len(struck)} {first}{f', {second}' if second else ''}: {faults or 'ok'}", flush=True)
     print(f"{len(struck) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

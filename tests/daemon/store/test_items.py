@@ -1,4 +1,7 @@
-"""The store's contract for items: what a block makes of what is stored. Run on SQLite and on PostgreSQL."""
+"""The store's contract for items: what a block makes of what is stored.
+
+Run on SQLite with rows in files, on SQLite with rows that the message has itself, and on PostgreSQL.
+"""
 
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -14,12 +17,17 @@ from daemon.store import Store
 from daemon.store.removals import KINDS
 from tests.factories import COLUMNS, make_block, make_process
 
+pytestmark = pytest.mark.parametrize(
+    ("store", "inline"), [("sqlite", False), ("sqlite", True), ("postgresql", False)], indirect=True
+)
+
 
 class Applying:
     """An upload that applies one block after the other."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, inline: bool = False) -> None:
         self.store = store
+        self.inline = inline
         self.folder = folder
         store.set_accounts("here", ["acme", "other"])
         store.enter("one", "here", "host", 1)
@@ -39,7 +47,7 @@ class Applying:
     def apply(self, *, columns: Sequence[str] = COLUMNS, partial: bool = False, **rows: Any) -> Counts:
         """Apply the next block; `rows` as for `make_block`."""
         self.number += 1
-        block = make_block(self.store, self.folder, self.number, columns=columns, **rows)
+        block = make_block(self.store, self.folder, self.number, columns=columns, inline=self.inline, **rows)
         so_far = self.store.step(self.held, block, self.store.merge(columns, partial=partial), columns, 10).counts
         brought = Counts(*(now - before for now, before in zip(astuple(so_far), astuple(self.counts), strict=True)))
         self.counts = so_far
@@ -67,9 +75,15 @@ class Applying:
 
 
 @pytest.fixture
-def applying(store: Store, tmp_path: Path) -> Applying:
+def inline(request: pytest.FixtureRequest) -> bool:
+    """Whether blocks carry their rows themselves."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def applying(store: Store, tmp_path: Path, inline: bool) -> Applying:
     """A claimed upload that has applied nothing yet."""
-    return Applying(store, tmp_path)
+    return Applying(store, tmp_path, inline)
 
 
 def row(
@@ -83,6 +97,16 @@ def test_new_rows_become_items_of_this_account_alone(applying: Applying) -> None
     assert applying.apply(new=[row("a"), row("B")]).created == 2
     assert list(applying.stored()) == ["B", "a"]  # byte by byte
     assert list(applying.store.items("other")) == []
+
+
+def test_cells_are_stored_as_they_are(applying: Applying) -> None:
+    odd = ['"', "\\", "\\u0041", "\n\r\t", "\x7f", "é", "\U0001f600", "null", "[1]", "12", "1e3", " "]
+    rows = [row(f"{number:02}{title}", title, price=None, digest=-(2**63)) for number, title in enumerate(odd)]
+    applying.apply(new=rows)
+    applying.apply(known=[{**each, "price": 2**63 - 1, "digest": 2**63 - 1} for each in rows])
+    stored = [(sku, item["title"], item["price"], item["digest"]) for sku, item in applying.stored().items()]
+    assert stored == [(each["sku"], each["title"], 2**63 - 1, 2**63 - 1) for each in rows]
+    assert applying.store.digests("acme", [each["sku"] for each in rows]) == {each["sku"]: 2**63 - 1 for each in rows}
 
 
 def test_a_known_row_with_the_same_values_is_unchanged_whatever_its_digest(applying: Applying) -> None:

@@ -11,7 +11,7 @@ from daemon.model import SMALL, Answer, Claim, End, Slot
 from daemon.store import Store, listing
 from daemon.store.views import month_of
 from tests.clock import FakeClock
-from tests.factories import COLUMNS, make_block, make_process
+from tests.factories import COLUMNS, find_same, make_block, make_process
 
 
 @pytest.fixture
@@ -165,16 +165,16 @@ def test_a_process_given_back_with_a_pause_waits_with_its_lane(ready: Store, clo
 def test_the_same_file_is_found_until_an_item_or_a_rule_has_changed(ready: Store, tmp_path: Path) -> None:
     ready.admit([make_process(1)])
     ready.settle([claim_one(ready)], [End("ok", sha256="hash", rules_version="r1", items_version=0)])
-    assert ready.find_same("acme", b"file1.csv", "hash", "r1") == f"{1:026d}"
-    assert ready.find_same("acme", b"file2.csv", "hash", "r1") is None
-    assert ready.find_same("acme", b"file1.csv", "hash", "r2") is None
-    assert ready.find_same("nordwind", b"file1.csv", "hash", "r1") is None
+    assert find_same(ready, "acme", b"file1.csv", "hash", "r1") == f"{1:026d}"
+    assert find_same(ready, "acme", b"file2.csv", "hash", "r1") is None
+    assert find_same(ready, "acme", b"file1.csv", "hash", "r2") is None
+    assert find_same(ready, "nordwind", b"file1.csv", "hash", "r1") is None
     ready.admit([make_process(2)])
     held = claim_one(ready)
     columns = ["sku", "title", "digest"]
     block = make_block(ready, tmp_path, new=[{"sku": "a", "title": "A"}], columns=columns)
     ready.step(held, block, ready.merge(columns, partial=False), columns, 1)
-    assert ready.find_same("acme", b"file1.csv", "hash", "r1") is None
+    assert find_same(ready, "acme", b"file1.csv", "hash", "r1") is None
 
 
 def test_ten_workers_claim_three_hundred_processes_none_twice(ready: Store) -> None:
@@ -215,8 +215,8 @@ def test_the_version_of_the_items_is_that_of_each_file_in_a_run_not_of_the_last(
     run = ready.claim("one")
     ends = [End("ok", sha256=f"hash{n}", rules_version="r", items_version=n) for n in (0, 1)]
     ready.settle(run, ends)
-    assert ready.find_same("acme", b"file1.csv", "hash0", "r") == run[0].id
-    assert ready.find_same("acme", b"file2.csv", "hash1", "r") is None
+    assert find_same(ready, "acme", b"file1.csv", "hash0", "r") == run[0].id
+    assert find_same(ready, "acme", b"file2.csv", "hash1", "r") is None
 
 
 def test_admissions_beside_settlings_leave_no_lane_without_a_head_and_no_place_taken_twice(ready: Store) -> None:

@@ -14,7 +14,7 @@ from daemon.store.pruning import OldAnswer
 from daemon.store.tables import answer, block_fault, command_answer, process, removal, upload, view, withdrawal
 from daemon.store.views import month_of
 from tests.clock import FakeClock
-from tests.factories import make_process
+from tests.factories import find_same, make_process
 
 DAY = 86_400
 
@@ -81,7 +81,7 @@ def test_lines_stay_that_are_not_done_or_that_something_leads_to(ready: Store, c
     assert ready.pruning.forget_uploads("acme", clock.now()) == 1
     kept = [first, retried, unpublished, told, held, staged, make_process(8)]
     assert ids(ready, upload, upload.c.id) == ids(ready, process, process.c.id) == [each.id for each in kept]
-    assert ready.find_same("acme", b"file0.csv", "s", "r") == first.id
+    assert find_same(ready, "acme", b"file0.csv", "s", "r") == first.id
 
 
 def run_source(store: Store, upload_id: str) -> None:
