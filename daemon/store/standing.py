@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import BigInteger, Connection, bindparam, cast, func, select, text
 
 from daemon.store import accounts, connections, listing
+from daemon.store.prepared import Prepared
 from daemon.store.tables import answer, process, removal, upload
 from daemon.store.uploads import COLUMNS
 
@@ -61,14 +62,16 @@ _ANSWERS = (
     .where(answer.c.process_id.in_(bindparam("ids", expanding=True)), answer.c.state == "published")
     .order_by(answer.c.process_id, answer.c.path)
 )
-_DAY = select(
-    func.count(),
-    func.coalesce(func.sum(upload.c.rows - upload.c.rejected), 0),
-    func.coalesce(func.sum(upload.c.rejected), 0),
-).where(
-    upload.c.account_id == bindparam("owner"),
-    upload.c.received_at >= bindparam("start"),
-    upload.c.received_at < bindparam("end"),
+_DAY = Prepared(  # one for each day of the page
+    select(
+        func.count(),
+        cast(func.coalesce(func.sum(upload.c.rows - upload.c.rejected), 0), BigInteger),
+        cast(func.coalesce(func.sum(upload.c.rejected), 0), BigInteger),
+    ).where(
+        upload.c.account_id == bindparam("owner"),
+        upload.c.received_at >= bindparam("start"),
+        upload.c.received_at < bindparam("end"),
+    )
 )
 
 
@@ -88,7 +91,7 @@ def read(connection: Connection, account_name: str, bounds: Sequence[int]) -> St
         processes=[listing.show(row) | {"created_at": row.created_at} for row in connection.execute(_OPEN, owner)],
         open=connection.execute(_COUNT_OPEN, owner).scalar_one(),
         days=[
-            Day(start, *connection.execute(_DAY, {**owner, "start": start, "end": end}).one())
+            Day(start, *_DAY.fetch(connection, {**owner, "start": start, "end": end})[0])
             for start, end in pairwise(bounds)
         ],
     )

@@ -34,6 +34,14 @@ _SAME = Prepared(
     .order_by(upload.c.id)
     .limit(1)
 )
+_OWN = select(*COLUMNS).where(
+    upload.c.account_id == select(account.c.id).where(account.c.name == bindparam("owner")).scalar_subquery()
+)
+_MONTH = _OWN.where(upload.c.received_at >= bindparam("start"), upload.c.received_at < bindparam("end")).order_by(
+    upload.c.received_at, upload.c.id
+)
+_LAST = _OWN.order_by(upload.c.received_at.desc(), upload.c.id.desc()).limit(LATEST).subquery()
+_LATEST = select(_LAST).order_by(_LAST.c.received_at, _LAST.c.upload_id)
 
 
 def find_same(connection: Connection, owner: str, name: bytes, sha256: str, rules_version: str) -> str | None:
@@ -128,18 +136,10 @@ def list_history(connection: Connection, account_name: str | None, limit: int) -
 
 def iterate_view(connection: Connection, account_name: str, path: str) -> Iterator[Sequence[Any]]:
     """The rows of a history view, columns as in HISTORY, newest last: the latest, or those of one month."""
-    owner = select(account.c.id).where(account.c.name == account_name).scalar_subquery()
-    query = select(*COLUMNS).where(upload.c.account_id == owner)
     month = path.removeprefix("history/").removesuffix(".csv")
-    if month == "uploads":
-        latest = query.order_by(upload.c.received_at.desc(), upload.c.id.desc()).limit(LATEST).subquery()
-        query = select(latest).order_by(latest.c.received_at, latest.c.upload_id)
-    else:
-        start, end = month_bounds(month)
-        query = query.where(upload.c.received_at >= start, upload.c.received_at < end).order_by(
-            upload.c.received_at, upload.c.id
-        )
-    yield from connection.execution_options(yield_per=2000).execute(query)
+    start, end = month_bounds(month) if month != "uploads" else (0, 0)
+    given = {"owner": account_name, "start": start, "end": end} if end else {"owner": account_name}
+    yield from connection.execution_options(yield_per=2000).execute(_MONTH if end else _LATEST, given)
 
 
 def month_bounds(month: str) -> tuple[int, int]:
