@@ -52,7 +52,10 @@ def put_inline(
     tables = _tables(rows)
     if "gone" in tables:
         return None
-    told = {name: msgspec.json.encode(table.select(columns).rows()).decode() for name, table in tables.items()}
+    told = {}
+    for name, table in tables.items():
+        cells = zip(*(table[column].to_list() for column in columns), strict=True)
+        told[name] = msgspec.json.encode(list(cells)).decode()
     # SQLite's JSON ends a string at a NUL
     return None if any("\\u0000" in rows for rows in told.values()) else told
 

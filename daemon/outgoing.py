@@ -71,6 +71,7 @@ class Outgoing:
                         with suppress(OSError):
                             disk.remove(SUM, own)  # it has served; after the file had left, nobody would look here
                         _archive(upload.name, own, name, folder)
+                    break  # it lies in one of them alone
             self._archived.add(upload.id.encode())
             return _is_file(name, folder)
 

@@ -180,12 +180,11 @@ class Taken:
 
         A file of another owner becomes a copy of ours first. Raises Surroundings, SyncFailed, Refused (F-CHANGING).
         """
-        with disk.surroundings(self._where):
-            with disk.opened(self._root, TAKEN):
-                pass  # a file system that is away is no lost file
+        # a file system that is away is no lost file: then .taken cannot be opened
+        with disk.surroundings(self._where), disk.opened(self._root, TAKEN) as taken:
             for source in (*SOURCES, FETCHED):
                 cell = _cell(upload.id, source)
-                with suppress(FileNotFoundError), disk.opened(self._root, TAKEN, cell) as own:
+                with suppress(FileNotFoundError), disk.opened_at(cell, taken) as own:
                     status = os.stat(upload.name, dir_fd=own, follow_symlinks=False)
                     if status.st_uid != os.geteuid():
                         _make_ours(upload.name, own)
