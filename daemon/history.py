@@ -22,13 +22,15 @@ from daemon.waits import Waits
 
 REST = 20  # a view is not rewritten before so many times what its last rewriting took has passed
 PAGE_REST = 300  # the page: it is for people, and the dearest
+BREATH = 3  # times what a round took until the next: with many accounts at work, files go before views of them
+LONGEST = 2.0  # seconds
 PAUSE = 10.0  # seconds before an outbox that refused is tried again
 _COLUMNS = {PROCESSES: listing.COLUMNS, CONNECTIONS: connections.COLUMNS, LISTINGS: offers.COLUMNS}
 _TIMES = ("since", "last_sync", "next_sync")
 
 
 class History(threading.Thread):
-    """One thread that rewrites views which are behind: at once when it is woken, else within a second."""
+    """One thread that rewrites views which are behind: mostly at once when it is woken, else within a second."""
 
     def __init__(
         self,
@@ -63,10 +65,12 @@ class History(threading.Thread):
             while not self.stop.is_set():
                 self._woken.wait(1.0)
                 self._woken.clear()
+                begin = self.clock.monotonic()
                 try:
                     self.turn()
                 except Surroundings as fault:
                     self.stop.wait(self.trouble.note(fault))
+                self.stop.wait(min(LONGEST, BREATH * (self.clock.monotonic() - begin)))
         except BaseException as fault:
             self.fail(fault)
 
