@@ -107,7 +107,7 @@ class Records:
         )
         try:
             if (whole := self._feed.whole(self._block)) is not None:
-                yield from arrow_csv.read_csv(pa.BufferReader(whole), *options).to_batches()
+                yield from arrow_csv.open_csv(pa.BufferReader(whole), *options)
                 return
             reader = arrow_csv.open_csv(self._feed, *options)
             while (batch := self._next(reader)) is not None:
