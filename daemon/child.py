@@ -13,6 +13,7 @@ import socket
 import sys
 import traceback
 from contextlib import suppress
+from functools import cache
 
 import pyarrow as pa
 from adbc_driver_manager import Error as DriverError
@@ -206,8 +207,12 @@ def _give_back(kept: int) -> int:
 
 
 def _resident() -> int:
-    with open("/proc/self/statm") as told:
-        return int(told.read().split()[1]) * resource.getpagesize()
+    return int(os.pread(_told(), 100, 0).split()[1]) * resource.getpagesize()
+
+
+@cache
+def _told() -> int:
+    return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import adbc_driver_sqlite.dbapi as sqlite
 import polars as pl
@@ -90,7 +91,12 @@ def _joined(pieces: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _same(value: bool | None, count: int, kind: type[pl.DataType]) -> pl.Series:
-    return pl.Series([value], dtype=kind).new_from_index(0, count)
+    return _one(value, kind).new_from_index(0, count)
+
+
+@cache
+def _one(value: bool | None, kind: type[pl.DataType]) -> pl.Series:
+    return pl.Series([value], dtype=kind)
 
 
 def _rows(path: str) -> Iterator[pl.DataFrame]:

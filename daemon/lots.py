@@ -15,6 +15,7 @@ _AHEAD = 3  # lots in a stretch: the rest of a stretch is handled twice, so it s
 _AHEAD_WIDE = 1  # but wide records are much memory
 _KEPT = 10_000  # warnings of a file that are told; the others are only counted
 _NARROW = ["_key", "_line", "_digest"]
+_NONE_BEFORE = pl.Series("_before", [0], pl.Int64)
 _NONE_LOST = pl.DataFrame(schema={"_line": pl.UInt32, "_ordinal": pl.Int64})
 _NOBODY = pl.DataFrame(schema={"_line": pl.UInt32, "detail": pl.String})
 
@@ -64,7 +65,7 @@ class Lots:
     def __iter__(self) -> Iterator[Lot]:
         tail: tuple[pa.Table, pl.Series] | None = None
         for table, last in self._runs.stretches(self._size * self._ahead):
-            before = pl.Series("_before", [0], pl.Int64).new_from_index(0, table.num_rows)
+            before = _NONE_BEFORE.new_from_index(0, table.num_rows)
             if tail:
                 table = pa.concat_tables([tail[0], table])
                 before = tail[1].append(before)
