@@ -246,7 +246,7 @@ _NEEDED = {
     Able.ORDERS: ("orders",),
     Able.ACKNOWLEDGE: ("acknowledge",),
     Able.LISTINGS: ("listings",),
-    **dict.fromkeys((Able.STOCK, Able.PRICE, Able.PRODUCT), ("push", "ask")),
+    **dict.fromkeys((Able.STOCK, Able.PRICE, Able.PRODUCT, Able.HIDE), ("push", "ask")),
     Able.CREATE: ("push", "ask", "listings"),
     Able.LATER: ("collect",),
 }

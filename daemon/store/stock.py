@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Before(NamedTuple):
     """What an upload finds before its first block."""
 
-    same: str | None  # an earlier upload that has applied the same, if nothing has moved on since; else
+    same: str | None  # an earlier upload that has applied the same, if nothing has moved on since: then nothing else
     digests: dict[str, int | None]  # of the skus that were asked for and are known
     held: bool  # an earlier upload's removals wait for somebody's word; in this lane nothing changes that meanwhile
     zeros: bool  # a sku that the upload does not know may be one of the account's without its leading zeros

@@ -28,6 +28,9 @@ class Older(Corner):
 
 class Boasting(Corner):
     able = frozenset((Able.ORDERS, Able.STOCK))
+
+class Hiding(Corner):
+    able = frozenset((Able.HIDE,))
 """
 
 
@@ -63,6 +66,7 @@ def test_a_package_that_is_installed_brings_its_driver_and_its_codes(site: Path)
         ("broken = cornershop:DRIVER", "it is no Driver"),
         ("broken = cornershop:Older", "version 0 of the driver contract"),
         ("broken = cornershop:Boasting", "it declares what it cannot do without ask, orders, push"),
+        ("broken = cornershop:Hiding", "it declares what it cannot do without ask, push"),
     ],
 )
 def test_a_driver_that_cannot_be_used_is_named_and_hinders_no_other(site: Path, entry: str, said: str) -> None:
