@@ -15,7 +15,12 @@ class Hindrances:
         self._told: dict[tuple[str, str], Surroundings] = {}
 
     def note(self, account: str, part: str, fault: Surroundings, meanwhile: str = "") -> None:
-        """This part met it, perhaps again; `meanwhile`: a sentence for the log about what that means."""
+        """This part met it, perhaps again; `meanwhile`: a sentence for the log about what that means.
+
+        Raises the fault when it is the database's: that hinders everybody, and is no account's own.
+        """
+        if fault.code == "S-DATABASE":
+            raise fault
         with self._lock:
             before = self._told.get((account, part))
             self._told[account, part] = fault

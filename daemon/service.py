@@ -243,7 +243,7 @@ class Service:
         return Pulse(self.watch.healthy()[1], self.trouble.lasts(), self.waits.oldest())
 
     def _renew(self) -> None:
-        self.store.renew(self.instance.id, self.site, self.instance.host, os.getpid())
+        self.store.renew(self.instance.id, self.site, self.instance.host, os.getpid(), self.staff.held())
 
     def _try(self, work: Callable[[], T]) -> T | None:
         """Do it; a fault of the surroundings is told and left to the next round."""

@@ -57,6 +57,10 @@ class Staff:
         """Whether all of them do: a thread that ended by a fault has told of it, but who knows."""
         return all(worker.is_alive() for worker in (*self._files, *self._outside))
 
+    def held(self) -> list[str]:
+        """The ids of the processes that they have in hand."""
+        return [claim.id for worker in (*self._files, *self._outside) for claim in worker.held]
+
     def hint(self) -> None:
         """There may be work of any kind."""
         self.files.hint()

@@ -49,6 +49,7 @@ class Worker(threading.Thread):
         self.stop = stop
         self.instance = instance
         self.fail = fail
+        self.held: Sequence[Claim] = ()
 
     def run(self) -> None:
         """Work until the daemon stops; what no turn can handle ends it."""
@@ -70,7 +71,9 @@ class Worker(threading.Thread):
             return False
         with logger.contextualize(upload=claims[0].id, account=claims[0].account):
             logger.info("{} file(s) of {} claimed, first {}", len(claims), claims[0].account, claims[0].file_name)
+        self.held = claims
         self.perform(claims)
+        self.held = ()
         return True
 
     def perform(self, claims: Sequence[Claim]) -> None:

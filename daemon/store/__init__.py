@@ -145,12 +145,12 @@ class Store(Holds, Shown, Stock):
 
         return self.database.write(work)
 
-    def renew(self, me: str, site: str, host: str, pid: int) -> None:
-        """Extend the leases of this daemon and say that it lives."""
+    def renew(self, me: str, site: str, host: str, pid: int, held: Sequence[str]) -> None:
+        """Extend the leases of what this daemon works on, `held`, and say that it lives."""
 
         def work(connection: Connection) -> None:
             self.schema.check(connection)  # a newer version may have come to the database meanwhile
-            leases.renew(connection, me, self._now(connection))
+            leases.renew(connection, me, held, self._now(connection))
             instances.see(connection, me, site, host, pid, self._now(connection))
 
         self.database.write(work, durable=False)

@@ -141,9 +141,12 @@ def _read_claims(connection: Connection, ids: Sequence[str]) -> list[Claim]:
     ]
 
 
-def renew(connection: Connection, me: str, now: int) -> None:
-    """Extend the lease of everything this daemon has claimed."""
-    mine = process.c.instance_id == me
+def renew(connection: Connection, me: str, held: Sequence[str], now: int) -> None:
+    """Extend the leases of these processes, as far as this daemon has them.
+
+    What it has without knowing, since the reply to its claim was lost, comes back when its lease runs out.
+    """
+    mine = and_(process.c.id.in_(held), process.c.instance_id == me)
     connection.execute(update(process).where(mine, process.c.state != "done").values(lease_until=now + LEASE))
 
 

@@ -137,6 +137,8 @@ class SqliteDatabase:
         _discard(connection)
 
     def _open(self) -> Any:
+        if self._file and _identify(self.path) is None:
+            raise self._missing()
         mode = "rw" if self._file else "rwc"  # one that was there and is gone is not made anew
         return library.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
 
@@ -147,8 +149,7 @@ class SqliteDatabase:
         if found is None and self._file is None:
             return
         if found is None:
-            detail = f"{self.path} was moved away or removed while the daemon works with it: put it back"
-            raise Surroundings("S-DATABASE", sentence("S-DATABASE", detail=detail))
+            raise self._missing()
         self._file = self._file or found
         self._log = self._log or _identify(log)
         if self._file != found:
@@ -158,6 +159,10 @@ class SqliteDatabase:
                 log.rename(left)
                 said = f"; the log of the one that was there is {left}"
             raise Displaced(str(self.path), said)
+
+    def _missing(self) -> Surroundings:
+        detail = f"{self.path} was moved away or removed while the daemon works with it: put it back"
+        return Surroundings("S-DATABASE", sentence("S-DATABASE", detail=detail))
 
 
 def _identify(path: Path) -> Identity | None:

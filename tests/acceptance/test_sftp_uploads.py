@@ -15,8 +15,8 @@ from daemon.config import data_file
 from tests.factories import read_csv
 from tests.reliability.daemons import Daemon, count_done, wait_until
 from tests.sftp import openssh
+from tests.sftp.users import SENDER, make_user, remove_user
 
-USER = "tp-test-sender"
 GROUP = "tradepost-senders"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="making a user and locking him in takes root")
@@ -27,22 +27,20 @@ class Machine:
 
     def __init__(self) -> None:
         openssh.need()
-        for program in ("useradd", "setpriv"):
-            if not shutil.which(program):
-                pytest.skip(f"there is no {program} here")
+        if not shutil.which("setpriv"):
+            pytest.skip("there is no setpriv here")
         self.root = Path(tempfile.mkdtemp(prefix="tradepost-test-", dir="/srv" if Path("/srv").is_dir() else "/"))
         self.root.chmod(0o755)
         self.made_group = subprocess.run(["groupadd", GROUP], capture_output=True).returncode == 0
         home = self.root / "drop/acme"
-        command = ["useradd", "--user-group", "--no-create-home", "--groups", GROUP, "--home-dir", str(home)]
-        subprocess.run([*command, "--shell", "/usr/sbin/nologin", "--password", "*", USER], check=True)
+        make_user(SENDER, "--user-group", "--groups", GROUP, "--home-dir", str(home))
         self.config = self.root / "tradepost.toml"
         self.config.write_text(f'drop_root = "{self.root}/drop"\ndata_dir = "{self.root}/data"\nrescan = "1s"\n')
         ours = data_file("systemd/sshd-inbox.conf").read_text()
         self.keys = self.root / "keys"
         self.keys.mkdir()
         openssh.make_key(self.root / "key")
-        shutil.copy(self.root / "key.pub", self.keys / USER)
+        shutil.copy(self.root / "key.pub", self.keys / SENDER)
         self.server = openssh.OpenSsh(self.root / "sshd", more=ours.replace("/etc/ssh/tradepost-keys", str(self.keys)))
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -51,13 +49,13 @@ class Machine:
 
     def sign_in(self) -> paramiko.Transport:
         transport = paramiko.Transport(("127.0.0.1", self.server.port))
-        transport.connect(username=USER, pkey=paramiko.Ed25519Key.from_private_key_file(str(self.root / "key")))
+        transport.connect(username=SENDER, pkey=paramiko.Ed25519Key.from_private_key_file(str(self.root / "key")))
         return transport
 
     def close(self) -> None:
         if hasattr(self, "server"):
             self.server.kill()
-        subprocess.run(["userdel", USER], capture_output=True)
+        remove_user(SENDER)
         if self.made_group:
             subprocess.run(["groupdel", GROUP], capture_output=True)
         shutil.rmtree(self.root, ignore_errors=True)
@@ -76,7 +74,7 @@ def machine() -> Iterator[Machine]:
 def test_the_user_writes_in_inbox_reads_and_deletes_in_outbox_and_reaches_nothing_else(
     machine: Machine,
 ) -> None:
-    said = machine.run("account", "add", "acme", "--sftp-user", USER)
+    said = machine.run("account", "add", "acme", "--sftp-user", SENDER)
     assert said.returncode == 0, said.stderr
     written = machine.root / "accounts.d/acme.toml"
     assert 'settle = "10s"' in written.read_text()
@@ -138,7 +136,7 @@ def test_what_is_missing_for_it_is_told_before_anything_is_written(machine: Mach
     assert "useradd" in said.stderr
     (machine.root / "drop").mkdir(exist_ok=True)
     (machine.root / "drop").chmod(0o775)
-    said = machine.run("account", "add", "other", "--sftp-user", USER)
+    said = machine.run("account", "add", "other", "--sftp-user", SENDER)
     assert said.returncode == 2
     assert "chmod 755" in said.stderr
     assert not (machine.root / "accounts.d").exists()

@@ -1,9 +1,11 @@
-"""PostgreSQL is stopped and started under a daemon that works: told, waited out, nothing lost or doubled."""
+"""PostgreSQL is stopped and started under a daemon that works, or loses replies: told, waited out, nothing lost or
+doubled."""
 
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from tests.reliability.daemons import wait_until, write_config
 from tests.reliability.ledger import COUNTED, Ledger
+from tests.reliability.lossy import Lossy
 from tests.reliability.manager import Manager, Start
 
 
@@ -37,6 +40,9 @@ class Server:
     def read(self, query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
             return connection.execute(query).fetchall()
+
+    def count_done(self) -> object:
+        return self.read("select count(*) from upload where state = 'done'")[0][0]
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._user, str(self._programs / program), *arguments]
@@ -82,7 +88,7 @@ def test_postgresql_that_stops_is_told_and_work_goes_on_by_itself_when_it_is_bac
     inbox = tmp_path / "drop/nordwind/inbox/catalog"
     assert daemon.process.poll() is None
     server.start()
-    wait_until(lambda: server.read("select count(*) from upload where state = 'done'") == [(3,)], 120, "the end of all")
+    wait_until(lambda: server.count_done() == 3, 120, "the end of all")
     wait_until(lambda: "S-DATABASE" not in manager.status(), 60, "the status without it")
     assert [*inbox.glob("*.csv")] == []
     assert daemon.end() == 0
@@ -101,8 +107,31 @@ def test_postgresql_that_is_away_at_the_start_is_waited_for(
     assert not manager.is_ready()
     server.start()
     wait_until(manager.is_ready, 60, "the start")
-    wait_until(lambda: server.read("select count(*) from upload where state = 'done'") == [(1,)], 60, "the file")
+    wait_until(lambda: server.count_done() == 1, 60, "the file")
     assert daemon.end() == 0
+    assert find_faults(server, ledger) == []
+
+
+@pytest.mark.skipif(os.environ.get("TRADEPOST_SLOW") != "1", reason="waits for leases to run out; TRADEPOST_SLOW=1")
+@pytest.mark.timeout(400)
+def test_commits_whose_replies_are_lost_are_neither_repeated_nor_forgotten(
+    tmp_path: Path, server: Server, start: Start
+) -> None:
+    (tmp_path / "front").mkdir()
+    lossy = Lossy(tmp_path / "front", server.folder)
+    config = write_config(tmp_path, more=f'database = "{server.url.replace(str(server.folder), f"{tmp_path}/front")}"')
+    ledger = Ledger(tmp_path / "drop", 16)
+    daemon = start(config)
+    wait_until(daemon.is_ready, 120, "the start")
+    lossy.every = 4
+    for number in range(40):
+        ledger.drop(ledger.accounts[number % 2], 6_000 if number % 10 == 0 else 5)
+        time.sleep(0.1)
+    wait_until(lambda: lossy.lost >= 30, 120, "the losses")
+    lossy.every = 0
+    wait_until(lambda: server.count_done() == 40, 180, "the end of all")
+    assert daemon.end() == 0
+    lossy.close()
     assert find_faults(server, ledger) == []
 
 

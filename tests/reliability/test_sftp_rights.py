@@ -21,8 +21,8 @@ from daemon.store import remotes
 from tests.clock import FakeClock
 from tests.sftp import openssh
 from tests.sftp.conftest import Place
+from tests.sftp.users import SERVER, make_user, remove_user
 
-USER = "tp-test-server"
 PATH = "errors/01_x.errors.csv"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="making a user takes root")
@@ -38,10 +38,10 @@ class Ordinary:
             (self.remote / name).mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
         for each in (self.remote, *self.remote.rglob("*")):
-            shutil.chown(each, USER)
+            shutil.chown(each, SERVER)
         self.server = openssh.OpenSsh(folder / "sshd")
         keys: dict[str, Any] = {
-            "port": self.server.port, "host_key": self.server.host_key, "username": USER, "password": None,
+            "port": self.server.port, "host_key": self.server.host_key, "username": SERVER, "password": None,
             "private_key": f"file:{self.server.folder}/user", "inbox": f"{self.remote}/inbox",
             "archive": f"{self.remote}/archive", "outbox": f"{self.remote}/outbox", "send": ["errors"],
         }  # fmt: skip
@@ -63,7 +63,7 @@ class Ordinary:
     def upload(self, name: str, content: bytes = b"sku,title\nA,T\n") -> Path:
         path = self.remote / "inbox/catalog" / name
         path.write_bytes(content)
-        shutil.chown(path, USER)
+        shutil.chown(path, SERVER)
         return path
 
     def owe(self, content: bytes) -> None:
@@ -93,15 +93,12 @@ def place(tmp_path: Path, clock: FakeClock) -> Iterator[Place]:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that other users reach, which those of pytest are not; and the user."""
-    if not shutil.which("useradd"):
-        pytest.skip("there is no useradd here")
-    options = ("--no-create-home", "--shell", "/usr/sbin/nologin", "--password", "*")
-    subprocess.run(["useradd", *options, USER], check=True, capture_output=True)
+    make_user(SERVER)
     try:
         with tempfile.TemporaryDirectory(prefix="tradepost-") as made:
             yield Path(made)
     finally:
-        subprocess.run(["userdel", USER], capture_output=True)
+        remove_user(SERVER)
 
 
 @pytest.fixture

@@ -177,6 +177,8 @@ def test_a_database_that_is_moved_away_is_missed_and_used_again_when_it_is_back(
         time.sleep(1.5)  # the time of a rescan and more
     assert len(list_inbox(tmp_path)) >= 1
     assert daemon.process.poll() is None
+    assert "unable to open" not in read_log(config), "one sentence for one fault, whoever meets it"
+    assert not any("acme: S-DATABASE" in each for each in manager.told), "it is no account's own"
     (tmp_path / "data/aside.db").rename(place)
     wait_until(lambda: count_done(config) == 3, 60, "the others")
     assert daemon.end() == 0

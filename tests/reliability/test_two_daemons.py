@@ -43,12 +43,11 @@ def test_a_daemon_frozen_past_its_lease_writes_nothing_more_when_it_is_thawed(tm
     os.kill(frozen.process.pid, signal.SIGCONT)
     ledger.drop("acme", 10)
     wait_until(lambda: count_done(config) == 2, 60, "a further file")
-    time.sleep(1)
+    wait_until(lambda: "taken over by another daemon" in (tmp_path / "daemon.log").read_text(), 60, "the refusal")
     assert frozen.process.poll() is None
     assert frozen.end() == 0
     assert other.end() == 0
     assert ledger.find_faults(tmp_path / "data") == []
-    assert "taken over by another daemon" in (tmp_path / "daemon.log").read_text()
 
 
 def _freeze_between_transactions(daemon: Daemon, config: Path) -> None:

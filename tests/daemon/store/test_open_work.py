@@ -47,7 +47,7 @@ def test_nothing_that_is_asked_again_and_again_goes_through_what_is_done(lite: S
     lite.admit([make_process(1)])
     lite.find_due([Slot(), Slot(small=True), Slot(outside=True)])
     claims = lite.claim("one")
-    lite.renew("one", "here", "host", 1)
+    lite.renew("one", "here", "host", 1, [claims[0].id])
     lite.recover([])
     lite.find_open()
     lite.backlog()
