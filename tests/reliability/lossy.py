@@ -16,6 +16,7 @@ class Lossy:
     def __init__(self, folder: Path, behind: Path) -> None:
         self.every = 0
         self.lost = 0
+        self.url = f"postgresql+psycopg://tradepost@/postgres?host={folder}"
         self._seen = 0
         self._behind = behind
         self._lock = threading.Lock()

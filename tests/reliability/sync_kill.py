@@ -12,9 +12,11 @@ import random
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 
+import psycopg
 import pysqlite3 as sqlite3
 
 from daemon.clock import SystemClock
@@ -100,10 +102,7 @@ def run(root: Path, kills: int, seed: int, *, show: bool = False) -> list[str]:
     for folder in ("catalog", "commands"):
         (root / "drop/acme/inbox" / folder).mkdir(parents=True, exist_ok=True)
     with ShopifyShop(SystemClock()) as shop:
-        for sku in (*STOCKED, *SOLD):
-            shop.put_listing(sku)
-        trade = Trade(root, shop, seed)
-        begin(config, trade)
+        trade = begin(config, shop, seed)
         struck = 0
         for number in range(kills):
             daemon = Daemon(config)
@@ -130,8 +129,11 @@ def run(root: Path, kills: int, seed: int, *, show: bool = False) -> list[str]:
         return find_faults(config, trade) + weak
 
 
-def begin(config: Path, trade: Trade) -> None:
+def begin(config: Path, shop: ShopifyShop, seed: int) -> Trade:
     """The catalog, and a connection with its first sync done."""
+    for sku in (*STOCKED, *SOLD):
+        shop.put_listing(sku)
+    trade = Trade(config.parent, shop, seed)
     daemon = Daemon(config)
     skus = {**trade.quantities, **dict.fromkeys(SOLD, 50)}
     rows = "".join(f"{sku},Thing,{quantity}\n" for sku, quantity in skus.items())
@@ -142,10 +144,15 @@ def begin(config: Path, trade: Trade) -> None:
     trade.command(**create, credentials=credentials, settings=settings)
     wait_until(lambda: trade.shop.acts.total() >= 80, 60, "the first sync")
     daemon.end()
+    return trade
 
 
 def look(config: Path, query: str) -> list[tuple[object, ...]]:
-    """What the database says; nothing while there is none."""
+    """What the database says, whichever it is; nothing while there is none."""
+    if url := tomllib.loads(config.read_text()).get("database"):
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as postgres:
+            is_there = postgres.execute("select to_regclass('item')").fetchone() != (None,)
+            return postgres.execute(query).fetchall() if is_there else []
     try:
         with sqlite3.connect(f"file:{config.parent}/data/tradepost.db?mode=ro", uri=True) as connection:
             found: list[tuple[object, ...]] = connection.execute(query).fetchall()
