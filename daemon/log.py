@@ -26,7 +26,6 @@ PRIORITY = {"TRACE": 7, "DEBUG": 7, "INFO": 6, "SUCCESS": 5, "WARNING": 4, "ERRO
 COLOUR = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
 CHATTY = (
     "alembic",
-    "apscheduler",
     "asyncio",
     "httpcore2",
     "httpx2",
@@ -71,6 +70,7 @@ def start(level: str = "INFO", stream: TextIO | None = None, shape: Shape | None
     logging.basicConfig(handlers=[_Intercept()], level=0, force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of every turn that waits for the one before
 
 
 def catch_all() -> None:

@@ -202,7 +202,8 @@ class Service:
         dead = self.instance.find_dead(self.store.list_instances(), self.site)
         taken = self.store.recover(dead)
         if dead or taken:
-            logger.warning("{} upload(s) of {} daemon(s) that died go on here", taken, len(dead))
+            whose = f"of {len(dead)} daemon(s) that died" if dead else "that nobody has kept hold of"
+            logger.warning("{} upload(s) {} go on here", taken, whose)
             self.orphans.set()
             self.outbox.owing.set()
             self.wanted.set()

@@ -146,8 +146,10 @@ def renew(connection: Connection, me: str, held: Sequence[str], now: int) -> Non
 
     What it has without knowing, since the reply to its claim was lost, comes back when its lease runs out.
     """
-    mine = and_(process.c.id.in_(held), process.c.instance_id == me)
-    connection.execute(update(process).where(mine, process.c.state != "done").values(lease_until=now + LEASE))
+    mine = (process.c.id.in_(held), process.c.instance_id == me, process.c.state != "done")
+    # in the order in which they are settled: two transactions that lock the same rows must not meet half-way
+    found = connection.scalars(select(process.c.id).where(*mine).order_by(process.c.seq).with_for_update()).all()
+    connection.execute(update(process).where(process.c.id.in_(found)).values(lease_until=now + LEASE))
 
 
 def fence_values(held: Claim) -> dict[str, object]:

@@ -26,6 +26,7 @@ FAILING = (
     exc.OperationalError,
     exc.InterfaceError,
     exc.InternalError,
+    exc.TimeoutError,  # all connections are in use, and none comes back: the server does not answer
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.InternalError,
@@ -76,5 +77,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except FAILING as fault:
-        detail = str(fault.orig if isinstance(fault, exc.DBAPIError) else fault).splitlines()[0]
+        if isinstance(fault, exc.TimeoutError):
+            detail = "it does not answer"
+        else:
+            detail = str(fault.orig if isinstance(fault, exc.DBAPIError) else fault).splitlines()[0]
         raise Surroundings("S-DATABASE", sentence("S-DATABASE", detail=detail)) from fault

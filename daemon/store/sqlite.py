@@ -233,7 +233,9 @@ def _begin(connection: Connection) -> None:
 
 
 def _translate(fault: BaseException) -> BaseException:
-    """A disk that is full or fails, or a database that is gone, is a fault of the surroundings; all else stays."""
+    """A disk that is full, fails or hangs, or a lost database, is a fault of the surroundings; all else stays."""
+    if isinstance(fault, exc.TimeoutError):  # all connections are in use, and none comes back
+        return Surroundings("S-DATABASE", sentence("S-DATABASE", detail="the disk does not answer"))
     original = fault.orig if isinstance(fault, exc.DBAPIError) else fault
     if isinstance(original, library.OperationalError) or type(original) is library.DatabaseError:  # the latter: damaged
         code = getattr(original, "sqlite_errorcode", None)
@@ -251,5 +253,5 @@ def _translate(fault: BaseException) -> BaseException:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (exc.DBAPIError, library.Error) as fault:
+    except (exc.DBAPIError, exc.TimeoutError, library.Error) as fault:
         raise _translate(fault) from fault

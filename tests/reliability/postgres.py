@@ -1,6 +1,10 @@
 """A PostgreSQL for tests that stop it, or stand before it."""
 
+import os
+import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -23,6 +27,17 @@ class Server:
 
     def stop(self) -> None:
         self._run("pg_ctl", "--wait", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """As on a machine that stands still: connections stay, and nothing is answered."""
+        main = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+        others = subprocess.run(["pgrep", "-P", str(main)], capture_output=True, text=True).stdout.split()
+        for pid in (main, *map(int, others)):
+            os.kill(pid, signal.SIGSTOP)
+        yield
+        for pid in (main, *map(int, others)):
+            os.kill(pid, signal.SIGCONT)
 
     def make(self) -> None:
         self._run("initdb", "-D", f"{self.folder}/data", "-U", "tradepost", "--auth=trust")

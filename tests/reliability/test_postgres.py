@@ -1,5 +1,7 @@
 """PostgreSQL is stopped and started under a daemon that works: told, waited out, nothing lost or doubled."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -47,5 +49,25 @@ def test_postgresql_that_is_away_at_the_start_is_waited_for(
     server.start()
     wait_until(manager.is_ready, 60, "the start")
     wait_until(lambda: server.count_done() == 1, 60, "the file")
+    assert daemon.end() == 0
+    assert find_faults(server, ledger) == []
+
+
+@pytest.mark.skipif(os.environ.get("TRADEPOST_SLOW") != "1", reason="hangs for longer than a lease; TRADEPOST_SLOW=1")
+@pytest.mark.timeout(400)
+def test_postgresql_that_hangs_ends_no_daemon_and_work_goes_on_by_itself_when_it_answers(
+    tmp_path: Path, server: Server, start: Start
+) -> None:
+    config = write_config(tmp_path, more=f'database = "{server.url}"')
+    ledger = Ledger(tmp_path / "drop", 17)
+    daemon = start(config)
+    wait_until(daemon.is_ready, 120, "the start")
+    for rows in (20, 3_000, 20, 20_000):
+        ledger.drop("acme", rows)
+        ledger.drop("nordwind", rows)
+    wait_until(lambda: server.read("select 1 from upload") != [], 60, "the claim")
+    with server.frozen():
+        time.sleep(70)  # every thread has looked for work, and no connection is left
+    wait_until(lambda: server.count_done() == 8, 180, "the end of all")
     assert daemon.end() == 0
     assert find_faults(server, ledger) == []
