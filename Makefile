@@ -42,18 +42,18 @@ demo: .venv/ready ## run the daemon on real-looking input until Ctrl-C (ONCE=1: 
 bench: .venv/ready ## measure; prints the table of the README (PEERS=folder of the other tools' programs)
 	@$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers $(PEERS))
 
-kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count
-	@$(BIN)/python -m tests.reliability.kill --count $(COUNT)
+kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count (POSTGRES=1: its store is a PostgreSQL)
+	@$(BIN)/python -m tests.reliability.kill --count $(COUNT) $(if $(POSTGRES),--postgres)
 
 faults: .venv/ready ## strike every call of one scenario, from below (COUNT=1000: so many points; TOGETHER=3 at once), and pairs of deaths
 	@$(BIN)/python -m tests.reliability.faults --count $(COUNT) --pairs 144 --together $(TOGETHER)
 
 sftp-faults: .venv/ready ## cut the link to an SFTP server at COUNT=1000 places, then kill the daemon 200 times in SFTP traffic
 	@$(BIN)/python -m tests.reliability.sftp_faults --count $(COUNT)
-	@$(BIN)/python -m tests.reliability.sftp_kill --count $(KILLS)
+	@$(BIN)/python -m tests.reliability.sftp_kill --count $(KILLS) $(if $(POSTGRES),--postgres)
 
 sync-kill: .venv/ready ## kill the daemon KILLS=200 times while it does commands and keeps a shop in step, and count
-	@$(BIN)/python -m tests.reliability.sync_kill --count $(KILLS)
+	@$(BIN)/python -m tests.reliability.sync_kill --count $(KILLS) $(if $(POSTGRES),--postgres)
 
 soak: .venv/ready ## live through HOURS=24 of 50 accounts and 100 shops within MINUTES=60; compare the end with the beginning, and count
 	@$(BIN)/python -m tests.reliability.soak --hours $(HOURS) --minutes $(MINUTES)

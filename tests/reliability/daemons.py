@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pysqlite3 as sqlite3
+from tests.reliability.looking import look_for_one
 
 CONFIG = """\
 drop_root = "{root}/drop"
@@ -126,17 +126,9 @@ def count_done(config: Path) -> int:
 
 def read_step(config: Path) -> int:
     """The last block that the process admitted last has applied."""
-    return _count(config, "select coalesce((select step_no from process order by id desc limit 1), 0)")
+    return _count(config, "select step_no from process order by id desc limit 1")
 
 
 def _count(config: Path, query: str) -> int:
-    path = config.parent / "data" / "tradepost.db"
-    if not path.exists():
-        return 0
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
-    try:
-        return int(database.execute(query).fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        database.close()
+    found = look_for_one(config.parent / "data", query)
+    return found if isinstance(found, int) else 0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pysqlite3 as sqlite3
+from tests.reliability.looking import look, look_for_one
 
 Row = tuple[str, str, str, str]  # sku, title, price, quantity
 COUNTED = ("rows", "created", "updated", "unchanged", "ignored", "rejected")
@@ -93,10 +93,8 @@ class Ledger:
 
     def find_faults(self, data_dir: Path) -> list[str]:
         """Everything in which the daemon's end differs from the model; to be asked when it is idle and has ended."""
-        with sqlite3.connect(data_dir / "tradepost.db") as database:
-            faults = self._compare_history(database) + self._compare_items(database)
-            (whole,) = database.execute("pragma integrity_check").fetchone()
-        if whole != "ok":
+        faults = self._compare_history(data_dir) + self._compare_items(data_dir)
+        if (data_dir / "tradepost.db").exists() and (whole := look_for_one(data_dir, "pragma integrity_check")) != "ok":
             faults.append(f"the database is damaged: {whole}")
         for account in self.accounts:
             # an empty folder of a claim that died before its rename is left alone for an hour
@@ -110,13 +108,13 @@ class Ledger:
             faults += [f"{account}: left in inbox: {inbox[:3]}"] if inbox else []
         return faults + self._compare_archive() + self._compare_answers(data_dir)
 
-    def _compare_history(self, database: "sqlite3.Connection") -> list[str]:
+    def _compare_history(self, data_dir: Path) -> list[str]:
         faults = []
         query = (
             f"select file_name, state, sha256, {', '.join(COUNTED)}, outcome, code from upload where kind = 'catalog'"
         )
         lines: dict[str, list[tuple[object, ...]]] = {}
-        for line in database.execute(query):
+        for line in look(data_dir, query):
             lines.setdefault(str(line[0]), []).append(line[1:])
         for drop in self.drops:
             found = lines.pop(drop.name, [])
@@ -131,7 +129,7 @@ class Ledger:
         """Title, price (ten-thousandths) and quantity of each sku that must be stored."""
         return self.items[account]
 
-    def _compare_items(self, database: "sqlite3.Connection") -> list[str]:
+    def _compare_items(self, data_dir: Path) -> list[str]:
         faults = []
         for account in self.accounts:
             expected = self.expected(account)
@@ -139,7 +137,7 @@ class Ledger:
                 "select sku, title, price, quantity from item join account on account.id = account_id "
                 "where name = ? and deleted_at is null"
             )
-            stored = {row[0]: row[1:] for row in database.execute(query, (account,))}
+            stored = {str(row[0]): row[1:] for row in look(data_dir, query, account)}
             wrong = [sku for sku in expected.keys() | stored.keys() if expected.get(sku) != stored.get(sku)]
             if wrong:
                 first = wrong[0]
@@ -162,17 +160,17 @@ class Ledger:
 
     def _compare_answers(self, data_dir: Path) -> list[str]:
         faults = []
-        with sqlite3.connect(data_dir / "tradepost.db") as database:
-            lines = database.execute(
-                "select account.name, error_file, rejected from upload join account on account.id = account_id "
-                "where upload.state = 'done'"
-            )
-            for account, error_file, rejected in lines.fetchall():
-                if not rejected:
-                    continue
-                path = self.root / account / "outbox" / error_file
-                with open(path, newline="", encoding="utf-8-sig") as file:
-                    rows = sum(1 for row in csv.DictReader(file) if row["_severity"] == "error")
-                if rows != rejected:
-                    faults.append(f"{path.name} holds {rows} rows, its history line says {rejected}")
+        lines = look(
+            data_dir,
+            "select account.name, error_file, rejected from upload join account on account.id = account_id "
+            "where upload.state = 'done'",
+        )
+        for account, error_file, rejected in lines:
+            if not rejected:
+                continue
+            path = self.root / str(account) / "outbox" / str(error_file)
+            with open(path, newline="", encoding="utf-8-sig") as file:
+                rows = sum(1 for row in csv.DictReader(file) if row["_severity"] == "error")
+            if rows != rejected:
+                faults.append(f"{path.name} holds {rows} rows, its history line says {rejected}")
         return faults

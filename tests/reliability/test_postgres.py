@@ -9,7 +9,7 @@ import pytest
 from tests.reliability.daemons import wait_until, write_config
 from tests.reliability.ledger import Ledger
 from tests.reliability.manager import Manager, Start
-from tests.reliability.postgres import Server, find_faults
+from tests.reliability.postgres import Server
 
 
 @pytest.mark.timeout(400)
@@ -33,7 +33,7 @@ def test_postgresql_that_stops_is_told_and_work_goes_on_by_itself_when_it_is_bac
     wait_until(lambda: "S-DATABASE" not in manager.status(), 60, "the status without it")
     assert [*inbox.glob("*.csv")] == []
     assert daemon.end() == 0
-    assert find_faults(server, ledger) == []
+    assert ledger.find_faults(tmp_path / "data") == []
 
 
 def test_postgresql_that_is_away_at_the_start_is_waited_for(
@@ -50,7 +50,7 @@ def test_postgresql_that_is_away_at_the_start_is_waited_for(
     wait_until(manager.is_ready, 60, "the start")
     wait_until(lambda: server.count_done() == 1, 60, "the file")
     assert daemon.end() == 0
-    assert find_faults(server, ledger) == []
+    assert ledger.find_faults(tmp_path / "data") == []
 
 
 @pytest.mark.skipif(os.environ.get("TRADEPOST_SLOW") != "1", reason="hangs for longer than a lease; TRADEPOST_SLOW=1")
@@ -70,4 +70,4 @@ def test_postgresql_that_hangs_ends_no_daemon_and_work_goes_on_by_itself_when_it
         time.sleep(70)  # every thread has looked for work, and no connection is left
     wait_until(lambda: server.count_done() == 8, 180, "the end of all")
     assert daemon.end() == 0
-    assert find_faults(server, ledger) == []
+    assert ledger.find_faults(tmp_path / "data") == []

@@ -48,9 +48,11 @@ def section(root: Path, server: Server, name: str = "acme-server", account: str 
     )  # fmt: skip
 
 
-def configure(root: Path, *sections: str, accounts: tuple[str, ...] = ("acme",), settle: str = "50ms") -> Path:
+def configure(
+    root: Path, *sections: str, accounts: tuple[str, ...] = ("acme",), settle: str = "50ms", more: str = ""
+) -> Path:
     """A configuration with these servers."""
-    path = write_config(root, accounts, settle)
+    path = write_config(root, accounts, settle, more)
     path.write_text(path.read_text() + "\n".join(sections))
     return path
 
