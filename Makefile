@@ -5,7 +5,7 @@
 PYTHON ?= python3
 COUNT ?= 1000
 KILLS ?= 200
-TOGETHER ?= 3
+TOGETHER ?= 4
 HOURS ?= 24
 MINUTES ?= 60
 BIN := .venv/bin
@@ -19,7 +19,7 @@ help: ## say what there is
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-test: .venv/ready ## set everything up and run the tests, TOGETHER=3 files at once
+test: .venv/ready ## set everything up and run the tests, TOGETHER=4 files at once
 	$(BIN)/pytest -n $(TOGETHER) --dist loadfile --no-loadscope-reorder --ignore tests/systemd
 	$(BIN)/pytest tests/systemd
 
@@ -45,7 +45,7 @@ bench: .venv/ready ## measure; prints the table of the README (PEERS=folder of t
 kill9: .venv/ready ## kill the daemon COUNT=1000 times while it works, and count (POSTGRES=1: its store is a PostgreSQL)
 	@$(BIN)/python -m tests.reliability.kill --count $(COUNT) $(if $(POSTGRES),--postgres)
 
-faults: .venv/ready ## strike every call of one scenario, from below (COUNT=1000: so many points; TOGETHER=3 at once), and pairs of deaths
+faults: .venv/ready ## strike every call of one scenario, from below (COUNT=1000: so many points; TOGETHER=4 at once), and pairs of deaths
 	@$(BIN)/python -m tests.reliability.faults --count $(COUNT) --pairs 144 --together $(TOGETHER)
 
 sftp-faults: .venv/ready ## cut the link to an SFTP server at COUNT=1000 places, then kill the daemon 200 times in SFTP traffic

@@ -13,6 +13,7 @@ from tests.reliability.ageing import age
 from tests.reliability.daemons import Daemon, count_done, wait_until, write_config
 from tests.reliability.faults import can_trace, trace
 from tests.reliability.ledger import Ledger
+from tests.slow import slow
 
 FILES = 6
 
@@ -114,7 +115,9 @@ def test_a_backup_while_files_flow_is_restored_and_what_came_later_is_read_again
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is not there or may not trace")
-@pytest.mark.parametrize("struck", ["link 1", "rename 1", "fsync 1", "fsync 2", "pwrite64 9"])
+@pytest.mark.parametrize(
+    "struck", ["rename 1", "fsync 2", *(pytest.param(each, marks=slow) for each in ("link 1", "fsync 1", "pwrite64 9"))]
+)
 def test_a_restore_that_dies_leaves_a_whole_database_and_can_be_repeated(tmp_path: Path, struck: str) -> None:
     config = write_config(tmp_path, ("acme",), settle="10ms")
     ledger = Ledger(tmp_path / "drop", 4, ("acme",))

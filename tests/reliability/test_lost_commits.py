@@ -1,6 +1,5 @@
 """PostgreSQL commits, and the connection dies before its reply: nothing is repeated, nothing forgotten."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,9 @@ from tests.reliability.manager import Start
 from tests.reliability.postgres import Server
 from tests.reliability.sync_kill import LONG, begin, is_settled
 from tests.simulators.shopify import ShopifyShop
+from tests.slow import slow
 
-pytestmark = [
-    pytest.mark.skipif(os.environ.get("TRADEPOST_SLOW") != "1", reason="waits for leases to run out; TRADEPOST_SLOW=1"),
-    pytest.mark.timeout(900),
-]
+pytestmark = [slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """PostgreSQL is stopped and started under a daemon that works: told, waited out, nothing lost or doubled."""
 
-import os
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tests.reliability.daemons import wait_until, write_config
 from tests.reliability.ledger import Ledger
 from tests.reliability.manager import Manager, Start
 from tests.reliability.postgres import Server
+from tests.slow import slow
 
 
 @pytest.mark.timeout(400)
@@ -53,7 +53,7 @@ def test_postgresql_that_is_away_at_the_start_is_waited_for(
     assert ledger.find_faults(tmp_path / "data") == []
 
 
-@pytest.mark.skipif(os.environ.get("TRADEPOST_SLOW") != "1", reason="hangs for longer than a lease; TRADEPOST_SLOW=1")
+@slow
 @pytest.mark.timeout(400)
 def test_postgresql_that_hangs_ends_no_daemon_and_work_goes_on_by_itself_when_it_answers(
     tmp_path: Path, server: Server, start: Start

@@ -10,6 +10,7 @@ import pytest
 
 from tests.reliability.daemons import Daemon, count_done, read_step, wait_until, write_config
 from tests.reliability.ledger import Ledger
+from tests.slow import slow
 
 
 def test_two_daemons_share_the_files_and_the_one_that_lives_takes_over(tmp_path: Path) -> None:
@@ -26,7 +27,7 @@ def test_two_daemons_share_the_files_and_the_one_that_lives_takes_over(tmp_path:
     assert ledger.find_faults(tmp_path / "data") == []
 
 
-@pytest.mark.skipif(os.environ.get("TRADEPOST_SLOW") != "1", reason="waits two minutes for a lease; TRADEPOST_SLOW=1")
+@slow
 @pytest.mark.timeout(400)
 def test_a_daemon_frozen_past_its_lease_writes_nothing_more_when_it_is_thawed(tmp_path: Path) -> None:
     config = write_config(tmp_path, ("acme",))
