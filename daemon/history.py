@@ -70,7 +70,7 @@ class History(threading.Thread):
                     self.turn()
                 except Surroundings as fault:
                     self.stop.wait(self.trouble.note(fault))
-                self.stop.wait(min(LONGEST, BREATH * (self.clock.monotonic() - begin)))
+                self.clock.wait(self.stop, min(LONGEST, BREATH * (self.clock.monotonic() - begin)))
         except BaseException as fault:
             self.fail(fault)
 
