@@ -1,3 +1,3 @@
 """The machine: time, folders, store, workers, outbox, command line. It knows no marketplace, command or file format."""
 
-__version__ = "0.7.0"
+__version__ = "0.7.1"
