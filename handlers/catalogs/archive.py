@@ -21,7 +21,7 @@ _PARTS = 10_000
 _DIRECTORY = 4 << 20  # bytes
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for any amount of memory
 # what zipfile and zlib raise of files that are damaged, or made to do harm
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError, RuntimeError)
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, RuntimeError)
 
 
 class Budget:
@@ -78,7 +78,7 @@ class Archive:
         if part.flag_bits & 0x1:
             raise refusal("F-PASSWORD")
         if part.compress_type not in _METHODS:
-            raise refusal("F-PACKING", value=part.compress_type)
+            raise refusal("F-PACKING", value=f"method {part.compress_type}")
         with _damages(f"its part {name[:100]} cannot be unpacked"), self._zip.open(part) as stream:
             while piece := stream.read(CHUNK):
                 self._budget.add(len(piece))
@@ -111,6 +111,8 @@ def _damages(what: str) -> Iterator[None]:
         yield
     except Refused:
         raise
+    except NotImplementedError as fault:  # whole, but made with what zipfile does not know: it says what
+        raise refusal("F-PACKING", value=fault) from fault
     except _FAULTS as fault:
         raise refusal("F-DAMAGED", detail=what) from fault
 

@@ -50,8 +50,8 @@ TABLE: Final = (
     Code(
         "F-PACKING",
         "error",
-        "The archive is packed in a way we do not read (method {value}); pack it as plain zip or gzip.",
-        "A part of a zip archive is neither stored nor deflated.",
+        "The archive is packed in a way we do not read ({value}); pack it as plain zip or gzip.",
+        "A part of a zip archive is neither stored nor deflated, or it was made with what came to zip later.",
         "Pack it with the usual zip, without choosing a method.",
     ),
     Code(

@@ -127,6 +127,19 @@ def test_an_archive_with_a_password_or_a_rare_method_is_refused(tmp_path: Path) 
         assert refused(zipped(tmp_path / "y.zip", {"x.csv": CSV}, method))[0] == "F-PACKING"
 
 
+@pytest.mark.parametrize(("at", "value", "said"), [(6, 99, "version 9.9"), (8, 1 << 5, "patched data")])
+def test_an_archive_made_with_what_we_do_not_know_is_not_called_damaged(
+    tmp_path: Path, at: int, value: int, said: str
+) -> None:
+    path = zipped(tmp_path / "x.zip", {"x.csv": CSV})
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<H", data, data.index(b"PK\1\2") + at, value)
+    struct.pack_into("<H", data, at - 2, value)
+    code, message = refused(written(path, bytes(data)))
+    assert code == "F-PACKING"
+    assert said in message and "plain zip" in message
+
+
 @pytest.mark.parametrize("keep", [3, 12, 40, -1, -4, -8])
 def test_a_gzip_file_that_breaks_off_is_refused(tmp_path: Path, keep: int) -> None:
     whole = gzip.compress(bytes(random.Random(1).randbytes(50)) + CSV)  # noqa: S311
