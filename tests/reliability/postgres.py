@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-import psycopg
-
 
 class Server:
     """A PostgreSQL of its own, on a socket, that can be stopped and started."""
@@ -42,13 +40,6 @@ class Server:
 
     def make(self) -> None:
         self._run("initdb", "-D", f"{self.folder}/data", "-U", "tradepost", "--auth=trust")
-
-    def read(self, query: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
-            return connection.execute(query).fetchall()
-
-    def count_done(self) -> object:
-        return self.read("select count(*) from upload where state = 'done'")[0][0]
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._user, str(self._programs / program), *arguments]

@@ -8,7 +8,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from tests.reliability import sync_kill
-from tests.reliability.daemons import Daemon, wait_until, write_config
+from tests.reliability.daemons import Daemon, count_done, wait_until, write_config
 from tests.reliability.ledger import Ledger
 from tests.reliability.lossy import Lossy
 from tests.reliability.manager import Start
@@ -30,9 +30,7 @@ def lossy(tmp_path: Path, server: Server) -> Iterator[Lossy]:
     made.close()
 
 
-def test_files_whose_commits_are_not_replied_to_are_done_once(
-    tmp_path: Path, server: Server, lossy: Lossy, start: Start
-) -> None:
+def test_files_whose_commits_are_not_replied_to_are_done_once(tmp_path: Path, lossy: Lossy, start: Start) -> None:
     config = write_config(tmp_path, more=f'database = "{lossy.url}"')
     ledger = Ledger(tmp_path / "drop", 16)
     daemon = start(config)
@@ -43,7 +41,7 @@ def test_files_whose_commits_are_not_replied_to_are_done_once(
         time.sleep(0.1)
     wait_until(lambda: lossy.lost >= 30, 120, "the losses")
     lossy.every = 0
-    wait_until(lambda: server.count_done() == 40, 180, "the end of all")
+    wait_until(lambda: count_done(config) == 40, 180, "the end of all")
     assert daemon.end() == 0
     assert ledger.find_faults(tmp_path / "data") == []
 
